@@ -1,0 +1,63 @@
+# Every command there is. `make` alone lists them.
+.DEFAULT_GOAL := help
+SHELL := /bin/sh
+PYTHON ?= python3
+BIN := .venv/bin
+PROJECTS := libs/common services/api services/ingestor services/scheduler tools/esi_simulator tools/cli
+EDITABLE := $(foreach project,$(PROJECTS),-e ./$(project))
+INSTALLED := .venv/.installed
+UV := $(shell command -v uv 2>/dev/null)
+
+.PHONY: help install up demo test test-kafka check format lock clean
+
+help: ## List the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' Makefile
+
+install: $(INSTALLED) ## Install everything from requirements.lock into .venv
+
+$(INSTALLED): requirements.lock $(PROJECTS:%=%/pyproject.toml)
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+	  { echo "Freeport needs Python 3.11 or newer; $(PYTHON) is $$($(PYTHON) --version 2>&1). Try: make PYTHON=python3.12 $(MAKECMDGOALS)"; exit 1; }
+	@test -x $(BIN)/python || $(PYTHON) -m venv .venv || \
+	  { rm -rf .venv; echo "$(PYTHON) cannot make a virtual environment. On Debian and Ubuntu: apt install python3-venv"; exit 1; }
+ifneq ($(UV),)
+	@VIRTUAL_ENV=.venv $(UV) pip sync --quiet --require-hashes requirements.lock
+	@VIRTUAL_ENV=.venv $(UV) pip install --quiet --no-deps --no-build-isolation $(EDITABLE)
+else
+	@echo "Installing into .venv (about a minute, once)"
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
+	@PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation $(EDITABLE)
+endif
+	@touch $(INSTALLED)
+
+up: $(INSTALLED) ## Run the whole stack here until Ctrl-C (LIVE=1: against the real ESI)
+	@$(BIN)/freeport up $(if $(LIVE),--live)
+
+demo: $(INSTALLED) ## Run the stack, ask it for an ingest, show the market, and stop
+	@$(BIN)/freeport demo $(if $(LIVE),--live)
+
+test: $(INSTALLED) ## Run every test on a real PostgreSQL, broker and upstream
+	@$(BIN)/pytest
+
+test-kafka: $(INSTALLED) ## Run the end-to-end and fault tests on Apache Kafka (needs Java 17+ and Maven)
+	@TEST_BROKER=apache-kafka $(BIN)/pytest tests/end_to_end tests/chaos
+
+check: $(INSTALLED) ## Lint, format check, types, architecture, compose file and Dockerfile
+	@$(BIN)/ruff check
+	@$(BIN)/ruff format --check
+	@$(BIN)/mypy
+	@$(BIN)/lint-imports
+	@$(BIN)/check-jsonschema --builtin-schema vendor.compose-spec docker-compose.yml
+	@$(BIN)/hadolint Dockerfile
+
+format: $(INSTALLED) ## Format the code and fix what ruff can fix
+	@$(BIN)/ruff check --fix
+	@$(BIN)/ruff format
+
+lock: $(INSTALLED) ## Write requirements.lock anew, keeping versions that still fit
+	@$(BIN)/uv pip compile --quiet --universal --generate-hashes --python-version 3.11 --custom-compile-command "make lock" \
+	  $(foreach name,common api ingestor scheduler esi-simulator cli,--no-emit-package freeport-$(name)) \
+	  --group pyproject.toml:dev $(PROJECTS:%=%/pyproject.toml) --output-file requirements.lock
+
+clean: ## Remove what the local stack stored (FREEPORT_HOME, default .freeport)
+	@test ! -x $(BIN)/freeport || $(BIN)/freeport clean
