@@ -1,0 +1,60 @@
+"""The engine every service builds once in its `main`, and what its failures mean."""
+
+import asyncio
+from typing import Any
+
+import asyncpg
+import orjson
+from sqlalchemy.exc import DBAPIError, InterfaceError
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
+
+from common.settings import DatabaseSettings
+
+# The server's words for "not now": starting, stopping, out of connections, chosen as a deadlock's victim.
+_TRANSIENT = (
+    asyncpg.PostgresConnectionError,
+    asyncpg.CannotConnectNowError,
+    asyncpg.AdminShutdownError,
+    asyncpg.CrashShutdownError,
+    asyncpg.TooManyConnectionsError,
+    asyncpg.DeadlockDetectedError,
+    asyncpg.SerializationError,
+    asyncpg.LockNotAvailableError,
+    asyncpg.ReadOnlySQLTransactionError,
+    asyncpg.InterfaceError,
+)
+
+
+def create_engine(settings: DatabaseSettings, *, service: str) -> AsyncEngine:
+    """A pool of connections that speak UTC and keep parameters out of every log line."""
+    return create_async_engine(
+        settings.sqlalchemy_url(),
+        pool_size=settings.database_pool_size,
+        max_overflow=0,
+        pool_timeout=10,
+        pool_pre_ping=True,
+        hide_parameters=True,
+        json_serializer=lambda value: orjson.dumps(value).decode(),
+        json_deserializer=orjson.loads,
+        connect_args={
+            "timeout": 5,
+            "server_settings": {"application_name": f"freeport-{service}", "timezone": "UTC", "jit": "off"},
+        },
+    )
+
+
+async def asyncpg_connection(connection: AsyncConnection) -> Any:
+    """The asyncpg connection beneath `connection`, in the same transaction: for COPY and prepared statements.
+
+    SQLAlchemy begins the transaction with the first statement it runs itself, so one is run here.
+    """
+    await connection.exec_driver_sql("SELECT 1")
+    return (await connection.get_raw_connection()).driver_connection
+
+
+def is_transient(error: BaseException) -> bool:
+    """Whether the database, not the statement, is at fault, so that a repeat may succeed."""
+    if isinstance(error, DBAPIError):
+        cause = error.orig.__cause__ if error.orig is not None else None
+        return error.connection_invalidated or isinstance(error, InterfaceError) or isinstance(cause, _TRANSIENT)
+    return isinstance(error, (*_TRANSIENT, OSError, asyncio.TimeoutError))

@@ -1,0 +1,30 @@
+"""Sleeping until PostgreSQL says there is work, with a poll as backstop."""
+
+import asyncio
+from typing import Any
+
+
+class Wakeup:
+    """Listens to one channel over one asyncpg connection."""
+
+    def __init__(self, connection: Any, channel: str) -> None:
+        self._connection = connection
+        self._channel = channel
+        self._rung = asyncio.Event()
+
+    async def listen(self) -> None:
+        await self._connection.add_listener(self._channel, self._ring)
+        self._connection.add_termination_listener(self._ring)
+
+    def _ring(self, *_: object) -> None:
+        self._rung.set()
+
+    async def wait(self, timeout: float) -> None:  # noqa: ASYNC109 - a poll's interval, not a deadline
+        """Return when notified, when the connection ends, or after `timeout` seconds."""
+        try:
+            async with asyncio.timeout(timeout):
+                await self._rung.wait()
+        except TimeoutError:
+            return
+        finally:
+            self._rung.clear()

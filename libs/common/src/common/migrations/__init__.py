@@ -1,0 +1,42 @@
+"""The schema's history, and the one way to bring a database up to date."""
+
+from pathlib import Path
+
+from alembic import command
+from alembic.config import Config
+from alembic.script import ScriptDirectory
+from sqlalchemy import Connection, text
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+_ADVISORY_LOCK = 5_203_117_001
+"""Any number; the same for everybody who migrates, so that they queue."""
+
+
+def config() -> Config:
+    alembic = Config()
+    alembic.set_main_option("script_location", str(Path(__file__).parent))
+    return alembic
+
+
+def head() -> str:
+    """The revision this code needs."""
+    revision = ScriptDirectory.from_config(config()).get_current_head()
+    assert revision is not None
+    return revision
+
+
+async def upgrade(engine: AsyncEngine) -> None:
+    """Bring the schema to `head`; callers at the same time queue, and the second finds nothing to do.
+
+    Gives up with `LockNotAvailable` rather than queue in front of everybody else's reads.
+    """
+
+    def run(connection: Connection) -> None:
+        alembic = config()
+        alembic.attributes["connection"] = connection
+        command.upgrade(alembic, "head")
+
+    async with engine.begin() as connection:
+        await connection.execute(text(f"SELECT pg_advisory_xact_lock({_ADVISORY_LOCK})"))
+        await connection.execute(text("SET LOCAL lock_timeout = '10s'"))
+        await connection.run_sync(run)

@@ -1,0 +1,129 @@
+"""Settings that several services share. A service joins the mixins it needs in its own `settings.py`."""
+
+import json
+import os
+import sys
+from pathlib import Path
+from typing import Annotated, Any, Literal, TypeVar
+from urllib.parse import quote, urlsplit, urlunsplit
+
+from pydantic import Field, SecretStr, ValidationError, field_validator
+from pydantic_settings import (
+    BaseSettings,
+    NoDecode,
+    PydanticBaseSettingsSource,
+    SettingsConfigDict,
+)
+
+S = TypeVar("S", bound=BaseSettings)
+
+
+class FileSource(PydanticBaseSettingsSource):
+    """`NAME_FILE` names a file that holds the value of `NAME`: how containers hand over secrets."""
+
+    def get_field_value(self, field: Any, field_name: str) -> tuple[Any, str, bool]:
+        del field
+        path = os.environ.get(f"{field_name.upper()}_FILE")
+        if not path:
+            return None, field_name, False
+        try:
+            return Path(path).read_text(encoding="utf-8").strip(), field_name, False
+        except OSError as error:
+            raise SystemExit(f"{field_name.upper()}_FILE: cannot read {path}: {error.strerror}") from error
+
+    def __call__(self) -> dict[str, Any]:
+        found = {name: self.get_field_value(field, name)[0] for name, field in self.settings_cls.model_fields.items()}
+        return {name: value for name, value in found.items() if value is not None}
+
+
+class Settings(BaseSettings):
+    """Read from the environment, then from `NAME_FILE` files, then from `.env`; frozen; made once in `main.py`."""
+
+    model_config = SettingsConfigDict(env_file=".env", extra="ignore", frozen=True, hide_input_in_errors=True)
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        del file_secret_settings
+        return init_settings, env_settings, FileSource(settings_cls), dotenv_settings
+
+
+def comma_separated(value: object) -> object:
+    """Lists come as JSON (`[1, 2]`) or as people write them (`1, 2`)."""
+    if not isinstance(value, str):
+        return value
+    text = value.strip()
+    return json.loads(text) if text.startswith("[") else [part.strip() for part in text.split(",") if part.strip()]
+
+
+class LogSettings(Settings):
+    """How a process tells what it does."""
+
+    log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field("INFO", description="Least severity that is logged")
+    log_format: Literal["json", "console"] = Field("json", description="json for machines, console for people")
+
+
+class DatabaseSettings(Settings):
+    """Where the truth is kept."""
+
+    database_url: SecretStr = Field(description="PostgreSQL, as postgresql://user:password@host:5432/name")
+    database_password: SecretStr | None = Field(None, description="Replaces the password in DATABASE_URL")
+    database_pool_size: int = Field(10, ge=1, le=100, description="Connections a process may hold")
+
+    @field_validator("database_url")
+    @classmethod
+    def _is_postgresql(cls, value: SecretStr) -> SecretStr:
+        parts = urlsplit(value.get_secret_value())
+        if parts.scheme.split("+")[0] not in {"postgresql", "postgres"} or not parts.hostname:
+            raise ValueError("must look like postgresql://user:password@host:5432/name")
+        return value
+
+    def dsn(self) -> str:
+        """The address as asyncpg and psql take it, with the password filled in."""
+        parts = urlsplit(self.database_url.get_secret_value())
+        netloc = parts.netloc
+        if self.database_password is not None:
+            user = netloc.rpartition("@")[0].split(":")[0]
+            password = quote(self.database_password.get_secret_value(), safe="")
+            netloc = f"{user}:{password}@{netloc.rpartition('@')[2]}"
+        return urlunsplit(("postgresql", netloc, parts.path, parts.query, ""))
+
+    def sqlalchemy_url(self) -> str:
+        """The address as SQLAlchemy takes it."""
+        return self.dsn().replace("postgresql://", "postgresql+asyncpg://", 1)
+
+
+class KafkaSettings(Settings):
+    """Brokers differ in these values, never in code paths."""
+
+    kafka_bootstrap_servers: str = Field(min_length=1, description="Kafka brokers, as host:port,host:port")
+    kafka_session_timeout_ms: int = Field(10_000, ge=1_000, description="Silence after which a consumer is dropped")
+    kafka_heartbeat_interval_ms: int = Field(3_000, ge=100, description="How often a consumer says it lives")
+    kafka_fetch_max_wait_ms: int = Field(500, ge=10, description="How long a fetch may wait for messages")
+    kafka_enable_idempotence: bool = Field(True, description="Idempotent producer; the embedded broker has none")  # noqa: FBT003
+    kafka_topic_partitions: int = Field(12, ge=1, le=1000, description="Partitions of each topic, when created")
+    kafka_replication_factor: int = Field(1, ge=1, le=10, description="Copies of each partition, when created")
+
+
+RegionIds = Annotated[tuple[int, ...], NoDecode]
+
+
+def read_settings(kind: type[S]) -> S:
+    """The settings, or the end of the process with one line for each variable that is missing or wrong."""
+    try:
+        return kind()
+    except ValidationError as error:
+        for problem in error.errors(include_url=False, include_input=False):
+            name = str(problem["loc"][0]).upper() if problem["loc"] else "settings"
+            fault = "is not set" if problem["type"] == "missing" else problem["msg"]
+            wants = (kind.model_fields[name.lower()].description or "") if name.lower() in kind.model_fields else ""
+            sys.stderr.write(f"{name}: {fault}. {wants}\n")
+        raise SystemExit(2) from None
+    except (json.JSONDecodeError, UnicodeDecodeError) as error:
+        raise SystemExit(f"A list in the settings is not readable JSON: {error}") from None

@@ -1,0 +1,87 @@
+"""New Eden's unchanging parts, and names as they are learned (written by the ingestor)."""
+
+from sqlalchemy import BigInteger, Boolean, Column, Double, Index, Integer, SmallInteger, Table, Text
+from sqlalchemy.sql import text
+
+from common.tables.base import instant, metadata
+
+
+def _id(name: str) -> Column[int]:
+    return Column(name, BigInteger, primary_key=True, autoincrement=False)
+
+
+categories = Table(
+    "categories",
+    metadata,
+    _id("category_id"),
+    Column("name", Text, nullable=False),
+    Column("published", Boolean, nullable=False),
+)
+
+groups = Table(
+    "groups",
+    metadata,
+    _id("group_id"),
+    Column("category_id", BigInteger, nullable=False),
+    Column("name", Text, nullable=False),
+    Column("published", Boolean, nullable=False),
+)
+
+types = Table(
+    "types",
+    metadata,
+    _id("type_id"),
+    Column("group_id", BigInteger, nullable=False),
+    Column("name", Text, nullable=False),
+    Column("volume", Double, comment="m³, assembled"),
+    Column("packaged_volume", Double, comment="m³"),
+    Column("portion_size", Integer),
+    Column("market_group_id", BigInteger),
+    Column("meta_group_id", SmallInteger),
+    Index(None, "group_id"),
+)
+
+regions = Table(
+    "regions",
+    metadata,
+    _id("region_id"),
+    Column("name", Text, nullable=False),
+)
+
+systems = Table(
+    "systems",
+    metadata,
+    _id("system_id"),
+    Column("constellation_id", BigInteger, nullable=False),
+    Column("region_id", BigInteger, nullable=False),
+    Column("name", Text, nullable=False),
+    Column("security_status", Double, nullable=False),
+)
+
+stations = Table(
+    "stations",
+    metadata,
+    _id("station_id"),
+    Column("system_id", BigInteger, nullable=False),
+    Column("name", Text, nullable=False),
+)
+
+names = Table(
+    "names",
+    metadata,
+    _id("entity_id"),
+    Column("name", Text, comment="NULL until resolved"),
+    Column("category", Text),
+    Column("attempts", SmallInteger, nullable=False, server_default=text("0")),
+    instant("due_at", nullable=True),
+    Index(None, "due_at", postgresql_where=text("name IS NULL")),
+    comment="Characters and corporations; a name once learned is never blanked",
+)
+
+universe_versions = Table(
+    "universe_versions",
+    metadata,
+    Column("version", Text, primary_key=True),
+    instant("loaded_at", default_now=True),
+    comment="Which packaged copies of the static data were loaded",
+)
