@@ -14,9 +14,10 @@ name.
 import importlib.util
 import inspect
 import re
+import sys
 import time
 import traceback
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -66,10 +67,12 @@ class HookRun:
 
 
 class Hooks:
-    """The hooks of one service, found below `root`, and the record of their runs."""
+    """The hooks of one service, found below each of `roots`, and the record of their runs."""
 
-    def __init__(self, root: Path) -> None:
-        self.found: dict[Phase, list[Hook]] = {phase: discover(root / phase, phase) for phase in FUNCTIONS}
+    def __init__(self, *roots: Path) -> None:
+        self.found: dict[Phase, list[Hook]] = {
+            phase: in_order(hook for root in roots for hook in discover(root / phase, phase)) for phase in FUNCTIONS
+        }
         self.runs: list[HookRun] = []
         self._started: list[Hook] = []
 
@@ -121,7 +124,11 @@ class Hooks:
 def discover(folder: Path, phase: Phase) -> list[Hook]:
     """The hooks in `folder`, in the order in which they run. Raises `HookError` for a file that is none."""
     files = sorted(path for path in folder.glob("*.py") if not path.name.startswith("_")) if folder.is_dir() else []
-    hooks = [hook for hook in (_load(path, phase) for path in files) if hook is not None]
+    return in_order(_load(path, phase) for path in files)
+
+
+def in_order(hooks: Iterable[Hook]) -> list[Hook]:
+    """The declared order, then by name; never the file system's."""
     return sorted(hooks, key=lambda hook: (hook.order, hook.name))
 
 
@@ -141,7 +148,7 @@ def describe(runs: Sequence[HookRun]) -> list[dict[str, Any]]:
     ]
 
 
-def _load(path: Path, phase: Phase) -> Hook | None:
+def _load(path: Path, phase: Phase) -> Hook:
     prefix = _PREFIX.match(path.stem)
     name = prefix.group(2) if prefix else path.stem
     try:
@@ -160,6 +167,7 @@ def _import(path: Path, name: str) -> ModuleType:
     assert spec is not None
     assert spec.loader is not None
     module = importlib.util.module_from_spec(spec)
+    sys.modules[name] = module  # dataclasses and pickle look a class's module up there
     spec.loader.exec_module(module)
     return module
 
@@ -177,4 +185,4 @@ def _place(path: Path, error: BaseException) -> str:
         return f"{error.filename}:{error.lineno}: SyntaxError: {error.msg}"
     frames = [frame for frame in traceback.extract_tb(error.__traceback__) if Path(frame.filename) == path]
     line = frames[-1].lineno if frames else 1
-    return f"{path}:{line}: {type(error).__name__}: {error}"
+    return f"{path}:{line}: {type(error).__name__}: {' '.join(str(error).split())}"

@@ -106,7 +106,7 @@ class KafkaSettings(Settings):
     kafka_session_timeout_ms: int = Field(10_000, ge=1_000, description="Silence after which a consumer is dropped")
     kafka_heartbeat_interval_ms: int = Field(3_000, ge=100, description="How often a consumer says it lives")
     kafka_fetch_max_wait_ms: int = Field(500, ge=10, description="How long a fetch may wait for messages")
-    kafka_enable_idempotence: bool = Field(True, description="Idempotent producer; the embedded broker has none")  # noqa: FBT003
+    kafka_enable_idempotence: bool = Field(False, description="Idempotent producer: fewer repeats on Apache Kafka")  # noqa: FBT003
     kafka_topic_partitions: int = Field(12, ge=1, le=1000, description="Partitions of each topic, when created")
     kafka_replication_factor: int = Field(1, ge=1, le=10, description="Copies of each partition, when created")
 

@@ -1,0 +1,86 @@
+"""Whether the pages of a region's list are one picture of the market, and what may be concluded from it."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from decimal import Decimal
+from itertools import pairwise
+
+from ingestor.esi.models import PublicContract
+
+ONE_GENERATION = timedelta(seconds=2)
+"""ESI builds the pages of one generation a moment apart (esi-issues #1149)."""
+LARGEST_AMOUNT = Decimal(10) ** 18
+"""ISK; no amount in the game comes near, and the column holds no more."""
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """One page as it was answered."""
+
+    generation: datetime
+    fresh_for: timedelta
+    pages: int
+    rows: tuple[PublicContract, ...]
+    rejected: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Listing:
+    """A region's list. Absence from it means something only when `flaw` is None."""
+
+    region_id: int
+    generation: datetime
+    fresh_for: timedelta
+    pages: int
+    rows: tuple[PublicContract, ...]
+    rejected: int
+    flaw: str | None
+
+    @property
+    def fetched(self) -> int:
+        return len(self.rows) + self.rejected
+
+
+def assemble(region_id: int, pages: Sequence[Page]) -> Listing:
+    """Join `pages`, in their order; each contract once, ascending by id."""
+    rows = {row.contract_id: row for page in pages for row in page.rows}
+    return Listing(
+        region_id=region_id,
+        generation=min(page.generation for page in pages),
+        fresh_for=min(page.fresh_for for page in pages),
+        pages=len(pages),
+        rows=tuple(rows[contract_id] for contract_id in sorted(rows)),
+        rejected=sum(page.rejected for page in pages),
+        flaw=shear(pages) or doubt(pages),
+    )
+
+
+def shear(pages: Sequence[Page]) -> str | None:
+    """Why the pages are not one generation, or None: a contract may have slipped between two of them."""
+    generations = [page.generation for page in pages]
+    if max(generations) - min(generations) > ONE_GENERATION:
+        return "the pages are of different generations"
+    if any(page.pages != len(pages) for page in pages):
+        return "the number of pages changed while they were read"
+    ids = [row.contract_id for page in pages for row in page.rows]
+    if any(left >= right for left, right in pairwise(ids)):
+        return "the pages overlap"
+    if len({len(page.rows) + page.rejected for page in pages[:-1]}) > 1:
+        return "a page is short"
+    return None
+
+
+def doubt(pages: Sequence[Page]) -> str | None:
+    """Why nothing may be concluded from absence although the pages agree, or None."""
+    if any(page.rejected for page in pages):
+        return "some rows could not be read"
+    if not any(page.rows for page in pages):
+        return "the list is empty"
+    return None
+
+
+def storable(row: PublicContract) -> bool:
+    """Whether the row fits our columns; one that does not is rejected, and only it."""
+    amounts = (row.price, row.buyout, row.reward, row.collateral)
+    return all(amount is None or (amount.is_finite() and abs(amount) < LARGEST_AMOUNT) for amount in amounts)

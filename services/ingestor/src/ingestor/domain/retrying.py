@@ -1,0 +1,13 @@
+"""How often, and how far apart, something that failed is tried again."""
+
+from datetime import timedelta
+
+MAX_RUN_ATTEMPTS = 20
+MAX_ITEM_ATTEMPTS = 8
+FIRST_SECONDS = 5
+LONGEST_SECONDS = 300
+
+
+def pause_after(attempts: int) -> timedelta:
+    """The wait before the next try, doubling from five seconds to five minutes."""
+    return timedelta(seconds=min(FIRST_SECONDS * 2 ** max(attempts - 1, 0), LONGEST_SECONDS))

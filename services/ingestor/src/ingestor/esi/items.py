@@ -1,0 +1,53 @@
+"""Reading what a contract holds."""
+
+from dataclasses import dataclass
+
+import msgspec
+
+from ingestor.esi.client import Answer, EsiClient, Traffic
+from ingestor.esi.errors import UpstreamUnavailableError
+from ingestor.esi.models import PublicItem
+
+_ITEMS = msgspec.json.Decoder(list[PublicItem])
+
+
+@dataclass(frozen=True, slots=True)
+class ItemsRead:
+    """All items of a contract, at least one; they never change."""
+
+    contract_id: int
+    items: tuple[PublicItem, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class ItemsMissing:
+    """The items could not be read this time, and why. It says nothing about the contract."""
+
+    contract_id: int
+    reason: str
+
+
+async def contract_items(esi: EsiClient, contract_id: int, traffic: Traffic) -> ItemsRead | ItemsMissing:
+    """Every page of a contract's items. Raises `UpstreamUnavailableError` when ESI as a whole cannot be asked."""
+    items: dict[int, PublicItem] = {}
+    page, pages = 1, 1
+    while page <= pages:
+        params = {"page": str(page)} if page > 1 else None
+        answer = await esi.get(f"/contracts/public/items/{contract_id}", params=params, traffic=traffic)
+        if answer.status != 200:  # noqa: PLR2004
+            return ItemsMissing(contract_id, f"{answer.status}: {answer.error()}"[:200])
+        try:
+            items.update((item.record_id, item) for item in _ITEMS.decode(answer.body))
+        except (msgspec.MsgspecError, UnicodeDecodeError) as error:
+            return ItemsMissing(contract_id, f"unreadable: {error}")
+        page, pages = page + 1, _pages(answer)
+    if not items:
+        return ItemsMissing(contract_id, "an empty answer: not known yet")
+    return ItemsRead(contract_id, tuple(items[record_id] for record_id in sorted(items)))
+
+
+def _pages(answer: Answer) -> int:
+    try:
+        return int(answer.headers.get("X-Pages", "1"))
+    except ValueError as error:
+        raise UpstreamUnavailableError("unreadable X-Pages") from error

@@ -1,0 +1,82 @@
+"""A command becomes a run: read upstream, then store everything in one transaction."""
+
+import asyncio
+from collections.abc import Mapping
+from datetime import timedelta
+from typing import Any
+
+from common.errors import DeferError
+from common.events import Dataset, IngestRequested
+from common.ids import derived_id
+from common.logs import get_logger
+from common.messaging.delivery import Delivery
+from ingestor.datasets import Ingest, NothingToDoError, Stored
+from ingestor.domain.retrying import MAX_RUN_ATTEMPTS, pause_after
+from ingestor.esi.client import Traffic
+from ingestor.esi.errors import UpstreamRefusedError, UpstreamUnavailableError
+from ingestor.stores.runs import Run, RunStore
+
+log = get_logger(__name__)
+
+DEADLINE_SECONDS = 60
+"""For reading upstream; what takes longer waits for a later attempt instead of holding its partition."""
+
+
+class IngestRequestedHandler:
+    """Carries out commands."""
+
+    def __init__(self, datasets: Mapping[Dataset, Ingest], runs: RunStore) -> None:
+        self._datasets = datasets
+        self._runs = runs
+
+    async def __call__(self, delivery: Delivery[IngestRequested]) -> None:
+        command = delivery.event
+        run = Run(command.run_id or derived_id(delivery.id, "run"), command)
+        async with delivery.engine.begin() as connection:
+            attempt = await self._runs.start(connection, run)
+        if attempt is None:
+            return
+        traffic = Traffic()
+        try:
+            dataset = self._datasets[command.dataset]
+            reading = await _in_time(dataset, run, traffic)
+            await self._store(delivery, dataset, run, reading, traffic)
+        except DeferError as error:
+            await self._put_off(delivery, run, attempt, error)
+        except (UpstreamRefusedError, NothingToDoError) as error:
+            await self._give_up(delivery, run, error)
+
+    async def _store(
+        self, delivery: Delivery[IngestRequested], dataset: Ingest, run: Run, reading: Any, traffic: Traffic
+    ) -> None:
+        async with delivery.transaction() as connection:
+            stored: Stored = await dataset.store(connection, run, reading)
+            counts = {**stored.counts, "upstream_requests": traffic.requests, "upstream_bytes": traffic.bytes}
+            await self._runs.listed(connection, run, counts, stored.flaw)
+        log.info("stored", dataset=run.dataset.value, scope=str(run.scope), flaw=stored.flaw, **stored.counts)
+
+    async def _put_off(self, delivery: Delivery[IngestRequested], run: Run, attempt: int, error: DeferError) -> None:
+        log.warning("run put off", dataset=run.dataset.value, attempt=attempt, reason=str(error))
+        async with delivery.transaction() as connection:
+            if attempt >= MAX_RUN_ATTEMPTS:
+                await self._runs.end(connection, run.run_id, "failed", reason=f"after {attempt} attempts: {error}")
+            else:
+                after = max(error.after, pause_after(attempt))
+                await self._runs.defer(connection, run.run_id, reason=str(error), after=after)
+
+    async def _give_up(self, delivery: Delivery[IngestRequested], run: Run, error: Exception) -> None:
+        state = "skipped" if isinstance(error, NothingToDoError) else "failed"
+        log.info("run ended early", dataset=run.dataset.value, state=state, reason=str(error))
+        async with delivery.transaction() as connection:
+            await self._runs.end(connection, run.run_id, state, reason=str(error))  # type: ignore[arg-type]
+
+
+async def _in_time(dataset: Ingest, run: Run, traffic: Traffic) -> Any:
+    """The dataset's reading, or `UpstreamUnavailableError` when it takes too long."""
+    try:
+        async with asyncio.timeout(DEADLINE_SECONDS):
+            return await dataset.read(run, traffic)
+    except TimeoutError as error:
+        raise UpstreamUnavailableError(f"not read within {DEADLINE_SECONDS} s", timedelta(seconds=30)) from error
+    except ExceptionGroup as group:
+        raise group.exceptions[0] from group

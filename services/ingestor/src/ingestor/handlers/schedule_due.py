@@ -1,0 +1,75 @@
+"""A slot has come: it becomes a command, or a look at what was left unfinished."""
+
+from collections.abc import Sequence
+
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from common.errors import SetAsideError
+from common.events import ITEMS_CHUNK, Dataset, IngestRequested, ItemsWanted, ScheduleDue, Scope
+from common.ids import new_id
+from common.logs import get_logger
+from common.messaging.delivery import Delivery, forget_old
+from common.messaging.outbox import Outbox
+from ingestor.domain.retrying import MAX_RUN_ATTEMPTS
+from ingestor.stores.reconciling import Unfinished, unfinished
+from ingestor.stores.runs import Run, RunStore
+
+log = get_logger(__name__)
+
+INBOX_DAYS = 8
+"""One more than the longest retention of a topic that is consumed."""
+
+
+class ScheduleDueHandler:
+    """Turns slots into work. The command goes over its own topic, so that a region's sweeps keep their order."""
+
+    def __init__(self, runs: RunStore, outbox: Outbox) -> None:
+        self._runs = runs
+        self._outbox = outbox
+
+    async def __call__(self, delivery: Delivery[ScheduleDue]) -> None:
+        slot = delivery.event
+        async with delivery.transaction() as connection:
+            if slot.action == "reconcile":
+                await self._reconcile(connection)
+            else:
+                await self._request(connection, slot)
+
+    async def _request(self, connection: AsyncConnection, slot: ScheduleDue) -> None:
+        if slot.dataset is None or slot.run_id is None:
+            raise SetAsideError("a slot with the action ingest names a dataset and a run")
+        command = IngestRequested(dataset=slot.dataset, scope=slot.scope, run_id=slot.run_id)
+        await self._runs.queue(connection, Run(slot.run_id, command), source="schedule")
+        await self._outbox.write(connection, [command])
+
+    async def _reconcile(self, connection: AsyncConnection) -> None:
+        """Send again what is overdue; give up what was tried too often."""
+        left = await unfinished(connection)
+        for row in left.runs:
+            if row.attempts >= MAX_RUN_ATTEMPTS:
+                await self._runs.end(connection, row.run_id, "failed", reason=f"gave up after {row.attempts} attempts")
+        await self._outbox.write(connection, [*_commands(left), *_chunks(left)])
+        if left.names:
+            run = Run(new_id(), IngestRequested(dataset=Dataset.NAMES))
+            await self._runs.queue(connection, run, source="ingestor")
+            await self._outbox.write(connection, [IngestRequested(dataset=Dataset.NAMES, run_id=run.run_id)])
+        await forget_old(connection, days=INBOX_DAYS)
+        if left.runs or left.contracts:
+            contracts = sum(len(ids) for ids in left.contracts.values())
+            log.info("taken up again", runs=len(left.runs), contracts=contracts)
+
+
+def _commands(left: Unfinished) -> Sequence[IngestRequested]:
+    return [
+        IngestRequested(dataset=Dataset(row.dataset), scope=Scope(**row.scope), run_id=row.run_id, force=row.force)
+        for row in left.runs
+        if row.attempts < MAX_RUN_ATTEMPTS
+    ]
+
+
+def _chunks(left: Unfinished) -> Sequence[ItemsWanted]:
+    return [
+        ItemsWanted(region_id=region_id, contract_ids=tuple(ids[start : start + ITEMS_CHUNK]))
+        for region_id, ids in left.contracts.items()
+        for start in range(0, len(ids), ITEMS_CHUNK)
+    ]

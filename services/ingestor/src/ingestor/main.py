@@ -1,0 +1,88 @@
+"""The ingestor: consumes commands, reads ESI, writes the market. Start here."""
+
+import asyncio
+import gc
+
+import msgspec
+from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from common import service
+from common.database import create_engine
+from common.events import IngestRequested, ItemsWanted, ScheduleDue
+from common.heartbeat import Heartbeat
+from common.logs import configure, get_logger
+from common.messaging.consuming import Consumers, Subscription
+from common.messaging.outbox import Outbox
+from common.messaging.relay import Relay
+from common.settings import read_settings
+from ingestor.datasets import Ingredients, discover
+from ingestor.esi.client import EsiClient
+from ingestor.esi.governor import Governor
+from ingestor.handlers.ingest_requested import IngestRequestedHandler
+from ingestor.handlers.items_wanted import ItemsWantedHandler
+from ingestor.handlers.schedule_due import ScheduleDueHandler
+from ingestor.settings import IngestorSettings
+from ingestor.stores import universe
+from ingestor.stores.items import ItemStore
+from ingestor.stores.runs import RunStore
+
+log = get_logger(__name__)
+
+NAME = "ingestor"
+
+
+async def serve() -> None:
+    """Build everything, join it, and consume until stopped."""
+    settings = read_settings(IngestorSettings)
+    configure(settings, service=NAME)
+    engine = create_engine(settings, service=NAME)
+    outbox = Outbox(NAME)
+    runs = RunStore(outbox)
+    relay = Relay(NAME, settings, settings)
+    async with EsiClient(settings, Governor(settings.esi_concurrency)) as esi:
+        datasets = discover(Ingredients(engine, esi, outbox))
+        consumers = Consumers(
+            [
+                Subscription(IngestRequested, IngestRequestedHandler(datasets, runs), batch=10, concurrency=5),
+                Subscription(ScheduleDue, ScheduleDueHandler(runs, outbox)),
+                Subscription(ItemsWanted, ItemsWantedHandler(esi, ItemStore(outbox), runs), batch=10, concurrency=4),
+            ],
+            engine=engine,
+            outbox=outbox,
+            kafka=settings,
+        )
+        heartbeat = Heartbeat(
+            engine,
+            NAME,
+            lambda: {
+                "consumers": consumers.progress(),
+                "relay": {"sent": relay.sent},
+                "upstream": msgspec.to_builtins(esi.health),
+            },
+        )
+        try:
+            await load_universe(engine)
+            gc.freeze()
+            await service.together(consumers.run(), relay.run(), heartbeat.run())
+        finally:
+            await engine.dispose()
+
+
+async def load_universe(engine: AsyncEngine) -> None:
+    """Load the packaged universe if this database has another one; waits for the database and its schema."""
+    while True:
+        try:
+            async with engine.begin() as connection:
+                loaded = await universe.load_packaged(connection)
+        except (SQLAlchemyError, OSError) as error:
+            log.warning("waiting for the database", error=f"{type(error).__name__}: {error}"[:200])
+            await asyncio.sleep(1)
+        else:
+            if loaded:
+                log.info("universe loaded")
+            return
+
+
+def main() -> None:
+    service.run(serve)

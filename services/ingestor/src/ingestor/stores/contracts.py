@@ -1,0 +1,201 @@
+"""Writing the market: a list is merged as a set, items are stored once."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import func, select
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from common.database import asyncpg_connection
+from common.events import (
+    ITEMS_CHUNK,
+    ContractChanged,
+    ContractDelisted,
+    ContractListed,
+    ItemsWanted,
+)
+from common.messaging.outbox import Outbox
+from common.tables import coverage
+from ingestor.domain.listing import Listing
+from ingestor.esi.models import PublicContract
+from ingestor.stores import sql
+
+ITEMS_PATIENCE = timedelta(minutes=5)
+"""How long wanted items may be on the wire or in somebody's hands before they are asked for again."""
+
+
+class SupersededError(Exception):
+    """A newer generation of the region's list is merged already."""
+
+
+@dataclass(frozen=True, slots=True)
+class Merged:
+    """What a list brought. `fetched = listed + changed + unchanged + rejected`."""
+
+    counts: dict[str, int]
+    unseen_names: int
+
+
+class ContractStore:
+    """Writes `contracts`, `sweeps` and `coverage`, and tells of every change through the outbox."""
+
+    def __init__(self, outbox: Outbox) -> None:
+        self._outbox = outbox
+
+    async def merge(self, connection: AsyncConnection, listing: Listing, *, run_id: UUID) -> Merged:
+        """Make the region's rows equal `listing`, delisting only if it is without flaw.
+
+        Idempotent and monotonic. Raises `SupersededError` when a newer generation was merged before.
+        """
+        raw = await asyncpg_connection(connection)
+        merged_generation = await raw.fetchval(sql.LOCK_COVERAGE, listing.region_id)
+        if merged_generation > listing.generation:
+            raise SupersededError(f"a list of {merged_generation:%H:%M:%S} is merged, this one is older")
+        await self._stage(raw, listing)
+        changed = await raw.fetch(sql.CHANGE)
+        added = await raw.fetch(sql.ADD, listing.region_id, run_id, ITEMS_PATIENCE)
+        gone = [] if listing.flaw else await raw.fetch(sql.DELIST, listing.region_id, listing.generation)
+        told = [row for row in changed if row["differs"] or row["relisted"]]
+        wanted = sorted(row["contract_id"] for row in added if row["items_state"] == "wanted")
+        counts = {
+            "fetched": listing.fetched,
+            "listed": len(added),
+            "changed": len(told),
+            "unchanged": len(listing.rows) - len(added) - len(told),
+            "rejected": listing.rejected,
+            "delisted": len(gone),
+        }
+        await self._record(raw, listing, run_id, counts)
+        unseen = await raw.execute(sql.WANT_NAMES)
+        await self._tell(connection, listing, added, told, gone)
+        await self.want_items(connection, listing.region_id, wanted)
+        return Merged({**counts, "items_wanted": len(wanted)}, unseen_names=_affected(unseen))
+
+    async def want_items(self, connection: AsyncConnection, region_id: int, contract_ids: Sequence[int]) -> None:
+        """Ask for the items of `contract_ids`, in chunks that spread over replicas."""
+        chunks = [contract_ids[start : start + ITEMS_CHUNK] for start in range(0, len(contract_ids), ITEMS_CHUNK)]
+        await self._outbox.write(
+            connection, [ItemsWanted(region_id=region_id, contract_ids=tuple(chunk)) for chunk in chunks]
+        )
+
+    async def _stage(self, raw: Any, listing: Listing) -> None:
+        await raw.execute(sql.CREATE_LISTING)
+        await raw.copy_records_to_table(
+            "listing", records=[_record(row) for row in listing.rows], columns=sql.LISTING_COLUMNS
+        )
+        await raw.execute("ANALYZE listing")
+
+    async def _record(self, raw: Any, listing: Listing, run_id: UUID, counts: dict[str, int]) -> None:
+        complete = listing.flaw is None
+        await raw.execute(sql.COVER, listing.region_id, listing.generation, listing.fresh_for, complete)
+        await raw.execute(
+            sql.RECORD_SWEEP,
+            run_id,
+            listing.region_id,
+            listing.generation,
+            listing.fresh_for,
+            complete,
+            listing.pages,
+            *counts.values(),
+        )
+
+    async def _tell(
+        self,
+        connection: AsyncConnection,
+        listing: Listing,
+        added: Sequence[Any],
+        told: Sequence[Any],
+        gone: Sequence[Any],
+    ) -> None:
+        rows = {row.contract_id: row for row in listing.rows}
+        region_id = listing.region_id
+        listed = [_listed(rows[row["contract_id"]], region_id) for row in added]
+        changed = [_changed(rows[row["contract_id"]], region_id, row) for row in told]
+        delisted = [
+            ContractDelisted(
+                contract_id=row["contract_id"],
+                region_id=region_id,
+                outcome=row["outcome"],
+                generation=listing.generation,
+            )
+            for row in gone
+        ]
+        await self._outbox.write(connection, [*listed, *changed, *delisted])
+
+
+async def fresh_until(connection: AsyncConnection, region_id: int) -> datetime | None:
+    """Until when upstream has nothing newer than what was merged completely; None when it may have by now."""
+    moment: datetime | None = await connection.scalar(
+        select(coverage.c.fresh_until).where(
+            coverage.c.region_id == region_id,
+            coverage.c.complete_generation == coverage.c.generation,
+            coverage.c.fresh_until > func.now(),
+        )
+    )
+    return moment
+
+
+def _record(row: PublicContract) -> tuple[object, ...]:
+    known = row.type if row.type in _TYPES else "unknown"
+    title = row.title.replace("\x00", "") if row.title else row.title
+    return (
+        row.contract_id,
+        known,
+        row.date_issued,
+        row.date_expired,
+        row.issuer_id,
+        row.issuer_corporation_id,
+        row.for_corporation,
+        row.start_location_id,
+        row.end_location_id,
+        row.price,
+        row.buyout,
+        row.reward,
+        row.collateral,
+        row.volume,
+        row.days_to_complete,
+        title,
+    )
+
+
+_TYPES = frozenset({"item_exchange", "auction", "courier", "loan"})
+
+
+def _listed(row: PublicContract, region_id: int) -> ContractListed:
+    return ContractListed(
+        contract_id=row.contract_id,
+        region_id=region_id,
+        contract_type=row.type if row.type in _TYPES else "unknown",  # type: ignore[arg-type]  # the set is the type
+        issuer_id=row.issuer_id,
+        issuer_corporation_id=row.issuer_corporation_id,
+        date_issued=row.date_issued,
+        date_expired=row.date_expired,
+        title=row.title,
+        price=row.price,
+        buyout=row.buyout,
+        reward=row.reward,
+        collateral=row.collateral,
+        volume=row.volume,
+        start_location_id=row.start_location_id,
+        end_location_id=row.end_location_id,
+    )
+
+
+def _changed(row: PublicContract, region_id: int, change: Any) -> ContractChanged:
+    return ContractChanged(
+        contract_id=row.contract_id,
+        region_id=region_id,
+        relisted=change["relisted"],
+        price=row.price,
+        buyout=row.buyout,
+        title=row.title,
+        date_expired=change["date_expired"],
+    )
+
+
+def _affected(status: str) -> int:
+    """The row count in PostgreSQL's command tag, as in `INSERT 0 5`."""
+    return int(status.rsplit(" ", 1)[1])

@@ -1,0 +1,72 @@
+"""What was accepted and is not done: found by its rows, whatever became of the messages."""
+
+from collections import defaultdict
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import Row
+from sqlalchemy.ext.asyncio import AsyncConnection
+from sqlalchemy.sql import text
+
+ADOPT = text("""
+/* reconcile.adopt: commands and slots that no ingestor has seen, though they had time to arrive */
+INSERT INTO runs (run_id, dataset, scope, force, source, state, accepted_at, due_at)
+SELECT run_id, dataset, scope, force, source, 'queued', accepted_at, now() FROM (
+  SELECT run_id, dataset, scope, force, 'api' AS source, accepted_at FROM ingest_requests
+  UNION ALL
+  SELECT slot.run_id, schedule.dataset, schedule.scope, false, 'schedule', slot.decided_at
+    FROM schedule_slots slot JOIN schedules schedule USING (schedule_id)
+   WHERE slot.run_id IS NOT NULL AND schedule.dataset IS NOT NULL
+) accepted
+ WHERE accepted_at > now() - interval '7 days'
+   AND accepted_at < greatest(now() - interval '30 seconds', (SELECT max(started_at) FROM broker_epochs))
+   AND NOT EXISTS (SELECT FROM runs WHERE runs.run_id = accepted.run_id)
+ON CONFLICT DO NOTHING
+""")
+
+LOST_RUNS = text("""
+/* reconcile.lost_runs: due again, or sent before the broker lost its memory */
+UPDATE runs SET sent_at = now(), due_at = now() + interval '90 seconds'
+ WHERE run_id IN (
+   SELECT run_id FROM runs
+    WHERE state IN ('queued', 'running') AND listed_at IS NULL
+      AND (due_at <= now() OR sent_at < (SELECT max(started_at) FROM broker_epochs))
+    ORDER BY accepted_at LIMIT 1000 FOR UPDATE SKIP LOCKED)
+RETURNING run_id, dataset, scope, force, attempts
+""")
+
+LOST_ITEMS = text("""
+/* reconcile.lost_items */
+UPDATE contracts SET items_sent_at = now(), items_due_at = now() + interval '5 minutes'
+ WHERE contract_id IN (
+   SELECT contract_id FROM contracts
+    WHERE items_state = 'wanted'
+      AND (items_due_at <= now() OR items_sent_at < (SELECT max(started_at) FROM broker_epochs))
+    ORDER BY contract_id LIMIT 10000 FOR UPDATE SKIP LOCKED)
+RETURNING region_id, contract_id
+""")
+
+NAMES_DUE = text("""
+/* reconcile.names_due */
+SELECT EXISTS (SELECT FROM names WHERE name IS NULL AND due_at <= now())
+   AND NOT EXISTS (SELECT FROM runs WHERE dataset = 'names' AND state IN ('queued', 'running'))
+""")
+
+
+@dataclass(frozen=True, slots=True)
+class Unfinished:
+    """What has to be sent again."""
+
+    runs: list[Row[Any]]
+    contracts: dict[int, list[int]]
+    names: bool
+
+
+async def unfinished(connection: AsyncConnection) -> Unfinished:
+    """Everything that is overdue, marked as sent again from now on."""
+    await connection.execute(ADOPT)
+    runs = (await connection.execute(LOST_RUNS)).all()
+    by_region: dict[int, list[int]] = defaultdict(list)
+    for region_id, contract_id in await connection.execute(LOST_ITEMS):
+        by_region[region_id].append(contract_id)
+    return Unfinished(list(runs), by_region, bool(await connection.scalar(NAMES_DUE)))

@@ -1,0 +1,143 @@
+"""The market's set-based statements, named so that a slow one is found by its name in the server's log."""
+
+LISTING_COLUMNS = (
+    "contract_id",
+    "type",
+    "date_issued",
+    "date_expired",
+    "issuer_id",
+    "issuer_corporation_id",
+    "for_corporation",
+    "start_location_id",
+    "end_location_id",
+    "price",
+    "buyout",
+    "reward",
+    "collateral",
+    "volume",
+    "days_to_complete",
+    "title",
+)
+
+CREATE_LISTING = f"""
+/* contracts.create_listing */
+CREATE TEMPORARY TABLE IF NOT EXISTS listing ON COMMIT DELETE ROWS AS
+SELECT {", ".join(LISTING_COLUMNS)} FROM contracts WITH NO DATA
+"""  # noqa: S608 - our own column names
+
+LOCK_COVERAGE = """
+/* contracts.lock_coverage: one merge per region at a time, and none of an older generation */
+INSERT INTO coverage AS c (region_id, generation, fresh_until, swept_at)
+VALUES ($1, 'epoch', 'epoch', now())
+ON CONFLICT (region_id) DO UPDATE SET region_id = c.region_id
+RETURNING generation
+"""
+
+CHANGE = """
+/* contracts.change: only rows that differ are written. An auction's dates are coarse and drift with every generation
+   (its true end is the latest seen), so they alone are no change. */
+WITH judged AS (
+  SELECT l.contract_id, c.delisted_at IS NOT NULL AS relisted,
+         CASE WHEN l.type = 'auction' THEN greatest(c.date_expired, l.date_expired) ELSE l.date_expired END AS expires,
+         (c.type, c.price, c.buyout, c.reward, c.collateral, c.volume, c.title, c.for_corporation)
+           IS DISTINCT FROM
+         (l.type, l.price, l.buyout, l.reward, l.collateral, l.volume, l.title, l.for_corporation)
+           OR (l.type <> 'auction' AND l.date_expired <> c.date_expired) AS differs,
+         l.type = 'auction' AND l.date_expired > c.date_expired AS drifted
+    FROM listing l JOIN contracts c USING (contract_id)
+)
+UPDATE contracts c
+   SET type = l.type, price = l.price, buyout = l.buyout, reward = l.reward, collateral = l.collateral,
+       volume = l.volume, title = l.title, for_corporation = l.for_corporation, date_expired = j.expires,
+       delisted_at = NULL, outcome = NULL
+  FROM judged j JOIN listing l USING (contract_id)
+ WHERE c.contract_id = j.contract_id AND (j.differs OR j.relisted OR j.drifted)
+RETURNING c.contract_id, j.relisted, j.differs, c.date_expired
+"""
+
+ADD = f"""
+/* contracts.add */
+INSERT INTO contracts ({", ".join(LISTING_COLUMNS)}, region_id, items_state, items_run_id, items_sent_at, items_due_at)
+SELECT {", ".join("l." + column for column in LISTING_COLUMNS)}, $1,
+       CASE WHEN l.type IN ('item_exchange', 'auction') THEN 'wanted' ELSE 'none' END, $2, now(), now() + $3
+  FROM listing l
+ WHERE NOT EXISTS (SELECT FROM contracts c WHERE c.contract_id = l.contract_id)
+ ORDER BY l.contract_id
+ON CONFLICT (contract_id) DO NOTHING
+RETURNING contract_id, items_state
+"""  # noqa: S608 - our own column names
+
+DELIST = """
+/* contracts.delist: only ever run for a complete, consistent list */
+UPDATE contracts c
+   SET delisted_at = now(),
+       outcome = CASE WHEN type <> 'auction' AND date_expired <= $2 THEN 'expired' ELSE 'unknown' END
+ WHERE region_id = $1 AND delisted_at IS NULL
+   AND NOT EXISTS (SELECT FROM listing l WHERE l.contract_id = c.contract_id)
+RETURNING contract_id, outcome
+"""
+
+COVER = """
+/* contracts.cover */
+UPDATE coverage
+   SET generation = $2, swept_at = now(), fresh_until = now() + $3,
+       complete_generation = CASE WHEN $4 THEN $2 ELSE complete_generation END
+ WHERE region_id = $1
+"""
+
+RECORD_SWEEP = """
+/* contracts.record_sweep */
+INSERT INTO sweeps (run_id, region_id, generation, fresh_until, complete, pages,
+                    fetched, listed, changed, unchanged, rejected, delisted)
+VALUES ($1, $2, $3, now() + $4, $5, $6, $7, $8, $9, $10, $11, $12)
+"""
+
+WANT_NAMES = """
+/* names.want: remember whom we do not know yet */
+INSERT INTO names (entity_id, due_at)
+SELECT id, now() FROM (SELECT issuer_id FROM listing UNION SELECT issuer_corporation_id FROM listing) AS seen (id)
+ON CONFLICT DO NOTHING
+"""
+
+STILL_WANTED = """
+/* items.still_wanted: locked in one order by everybody */
+SELECT contract_id, region_id, items_run_id, items_attempts, delisted_at
+  FROM contracts WHERE contract_id = ANY($1::bigint[]) AND items_state = 'wanted'
+ ORDER BY contract_id FOR UPDATE
+"""
+
+ITEM_COLUMNS = (
+    "contract_id",
+    "record_id",
+    "type_id",
+    "quantity",
+    "is_included",
+    "item_id",
+    "is_blueprint_copy",
+    "material_efficiency",
+    "time_efficiency",
+    "runs",
+)
+
+SUMMARISE = """
+/* items.summarise */
+UPDATE contracts c
+   SET items_state = 'stored', items_error = NULL, items_due_at = NULL, enrichment_version = $1,
+       label = s.label, composition = s.composition, contains_ship = s.contains_ship,
+       items_offered = s.items_offered, items_requested = s.items_requested, is_blueprint_copy = s.is_blueprint_copy,
+       material_efficiency = s.material_efficiency, time_efficiency = s.time_efficiency, runs = s.runs
+  FROM unnest($2::bigint[], $3::text[], $4::text[], $5::boolean[], $6::int[], $7::int[], $8::boolean[], $9::smallint[],
+              $10::smallint[], $11::int[])
+    AS s (contract_id, label, composition, contains_ship, items_offered, items_requested, is_blueprint_copy,
+          material_efficiency, time_efficiency, runs)
+ WHERE c.contract_id = s.contract_id
+"""
+
+POSTPONE = """
+/* items.postpone */
+UPDATE contracts c
+   SET items_state = p.state, items_attempts = p.attempts, items_error = p.error, items_due_at = now() + p.after
+  FROM unnest($1::bigint[], $2::text[], $3::smallint[], $4::text[], $5::interval[])
+    AS p (contract_id, state, attempts, error, after)
+ WHERE c.contract_id = p.contract_id
+"""

@@ -1,0 +1,57 @@
+"""The scheduler: keeps the ledger of slots and emits an event for each that fires. Start here."""
+
+import asyncio
+import gc
+
+from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from common import service
+from common.database import create_engine
+from common.heartbeat import Heartbeat
+from common.logs import configure, get_logger
+from common.messaging.outbox import Outbox
+from common.messaging.relay import Relay
+from common.settings import read_settings
+from scheduler import defaults
+from scheduler.clockwork import Clockwork
+from scheduler.settings import SchedulerSettings
+
+log = get_logger(__name__)
+
+NAME = "scheduler"
+
+
+async def serve() -> None:
+    """Build everything, join it, and fire slots until stopped."""
+    settings = read_settings(SchedulerSettings)
+    configure(settings, service=NAME)
+    engine = create_engine(settings, service=NAME)
+    outbox = Outbox(NAME)
+    clockwork = Clockwork(engine, outbox, settings)
+    relay = Relay(NAME, settings, settings)
+    heartbeat = Heartbeat(
+        engine, NAME, lambda: {"slots": {"decided": clockwork.decided}, "relay": {"sent": relay.sent}}
+    )
+    try:
+        await define_schedules(engine, settings)
+        gc.freeze()
+        await service.together(clockwork.run(), relay.run(), heartbeat.run())
+    finally:
+        await engine.dispose()
+
+
+async def define_schedules(engine: AsyncEngine, settings: SchedulerSettings) -> None:
+    """Add the default schedules; waits for the database and its schema."""
+    while True:
+        try:
+            await defaults.define(engine, settings)
+        except (SQLAlchemyError, OSError) as error:
+            log.warning("waiting for the database", error=f"{type(error).__name__}: {error}"[:200])
+            await asyncio.sleep(1)
+        else:
+            return
+
+
+def main() -> None:
+    service.run(serve)

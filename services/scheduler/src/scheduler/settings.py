@@ -1,0 +1,24 @@
+from typing import Annotated
+
+from pydantic import Field, field_validator
+from pydantic_settings import NoDecode
+
+from common.settings import DatabaseSettings, KafkaSettings, LogSettings, comma_separated
+
+THE_FORGE, DOMAIN, SINQ_LAISON, HEIMATAR, METROPOLIS = 10000002, 10000043, 10000032, 10000030, 10000042
+
+
+class SchedulerSettings(DatabaseSettings, KafkaSettings, LogSettings):
+    """What the scheduler has to know. The intervals shape schedules when these are first made, not later."""
+
+    region_ids: Annotated[tuple[Annotated[int, Field(gt=0, lt=2**63)], ...], NoDecode] = Field(
+        (THE_FORGE, DOMAIN, SINQ_LAISON, HEIMATAR, METROPOLIS),
+        description="Regions to keep a copy of, as 10000002,10000043",
+    )
+    sweep_interval: int = Field(1800, ge=5, description="Seconds between two sweeps of a region")
+    reconcile_interval: int = Field(10, ge=1, description="Seconds between two looks at what was left unfinished")
+
+    @field_validator("region_ids", mode="before")
+    @classmethod
+    def _as_people_write_them(cls, value: object) -> object:
+        return comma_separated(value)
