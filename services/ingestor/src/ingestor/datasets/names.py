@@ -42,6 +42,8 @@ class Names:
         del run
         async with self._engine.connect() as connection:
             asked = await names.due(connection, IDS_PER_RUN)
+        if not asked:
+            raise NothingToDoError("every name is known, or was asked for lately")
         found: list[Name] = []
         for start in range(0, len(asked), IDS_PER_REQUEST):
             found += await resolve(self._esi, asked[start : start + IDS_PER_REQUEST], traffic)

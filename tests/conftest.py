@@ -1,0 +1,99 @@
+"""The real parts that tests stand on: a PostgreSQL server, a Kafka broker, a simulated ESI."""
+
+import os
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
+from typing import Protocol
+
+import pytest
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from cli.embedded.broker import EmbeddedBroker
+from cli.embedded.postgres import EmbeddedPostgres
+from common.database import create_engine
+from common.settings import DatabaseSettings, KafkaSettings
+from support.apache_kafka import ApacheKafka, unavailable
+from support.databases import Databases, settings_for
+from support.simulated_esi import SimulatedEsi, running_simulator
+from support.stand_ins import free_port
+
+APACHE_KAFKA = os.environ.get("TEST_BROKER") == "apache-kafka"
+SMALL_MARKET = {"ESI_SIM_FORGE_CONTRACTS": "300", "ESI_SIM_HUB_CONTRACTS": "60", "ESI_SIM_LIST_TTL": "5"}
+
+
+class Broker(Protocol):
+    """What tests need of a broker, whichever it is."""
+
+    port: int
+
+    @property
+    def bootstrap_servers(self) -> str: ...
+
+    def start(self) -> object: ...
+    def stop(self) -> None: ...
+    def kill(self) -> None: ...
+
+
+@pytest.fixture(scope="session")
+def databases(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Databases]:
+    """One PostgreSQL server for all tests, with the templates they copy."""
+    folder = tmp_path_factory.mktemp("postgres")
+    with EmbeddedPostgres(folder / "data", free_port(), durable=False) as server:
+        databases = Databases(server.url)
+        databases.prepare()
+        yield databases
+
+
+@pytest.fixture
+def database_url(databases: Databases) -> Iterator[str]:
+    """A migrated database of the test's own, with New Eden's unchanging parts in it."""
+    with databases.fresh("settled") as url:
+        yield url
+
+
+@pytest.fixture
+def database(database_url: str) -> DatabaseSettings:
+    return settings_for(database_url)
+
+
+@pytest.fixture
+async def engine(database: DatabaseSettings) -> AsyncIterator[AsyncEngine]:
+    engine = create_engine(database, service="test")
+    yield engine
+    await engine.dispose()
+
+
+@pytest.fixture
+def broker(tmp_path: Path) -> Iterator[Broker]:
+    """A broker without memory of other tests: the embedded one, or Apache Kafka if TEST_BROKER says so."""
+    server = _apache_kafka(tmp_path) if APACHE_KAFKA else EmbeddedBroker(tmp_path, free_port())
+    server.start()
+    yield server
+    server.stop()
+
+
+@pytest.fixture
+def kafka(broker: Broker) -> KafkaSettings:
+    """Settings for `broker`, impatient as tests are."""
+    return KafkaSettings(
+        kafka_bootstrap_servers=broker.bootstrap_servers,
+        kafka_session_timeout_ms=2_000,
+        kafka_heartbeat_interval_ms=500,
+        kafka_fetch_max_wait_ms=100,
+        kafka_topic_partitions=2,
+        kafka_enable_idempotence=APACHE_KAFKA,
+    )
+
+
+@pytest.fixture
+def esi(tmp_path: Path) -> Iterator[SimulatedEsi]:
+    """A simulated ESI with a small market, of the test's own."""
+    with running_simulator(tmp_path, **SMALL_MARKET) as simulator:
+        yield simulator
+
+
+def _apache_kafka(folder: Path) -> ApacheKafka:
+    reason = unavailable()
+    if reason is not None:
+        pytest.skip(f"Apache Kafka: {reason}")
+    return ApacheKafka(folder / "kafka", free_port(), free_port())
