@@ -7,7 +7,7 @@ import msgspec
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from common.events import Dataset
-from ingestor.datasets import Ingest, Ingredients, Stored
+from ingestor.datasets import Ingest, Ingredients, NothingToDoError, Stored
 from ingestor.esi.client import EsiClient, Traffic
 from ingestor.esi.errors import UpstreamRefusedError, UpstreamUnavailableError
 from ingestor.esi.models import Name
