@@ -68,9 +68,9 @@ RETURNING contract_id, items_state
 """  # noqa: S608 - our own column names
 
 DELIST = """
-/* contracts.delist: only ever run for a complete, consistent list */
+/* contracts.delist: only ever run for a complete, consistent list. Items still wanted get their last chance at once. */
 UPDATE contracts c
-   SET delisted_at = now(),
+   SET delisted_at = now(), items_due_at = CASE WHEN items_state = 'wanted' THEN now() END,
        outcome = CASE WHEN type <> 'auction' AND date_expired <= $2 THEN 'expired' ELSE 'unknown' END
  WHERE region_id = $1 AND delisted_at IS NULL
    AND NOT EXISTS (SELECT FROM listing l WHERE l.contract_id = c.contract_id)

@@ -1,0 +1,111 @@
+import fcntl
+import os
+import socket
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+Freeport = Callable[..., subprocess.CompletedProcess[str]]
+
+
+@pytest.mark.parametrize("setting", ["FREEPORT_POSTGRES_PORT", "FREEPORT_KAFKA_PORT", "FREEPORT_ESI_PORT", "API_PORT"])
+def test_a_taken_port_is_said_with_its_setting_and_its_holder(freeport: Freeport, setting: str) -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = taken.getsockname()[1]
+
+        outcome = freeport("up", **{setting: str(port)})
+
+    assert outcome.returncode == 1
+    assert (
+        f"{setting}: cannot listen on port {port} of 127.0.0.1: it is taken by process {os.getpid()}" in outcome.stderr
+    )
+    assert f"set {setting} to a free port" in outcome.stderr
+
+
+def test_two_settings_with_one_port_are_said(freeport: Freeport, port: int) -> None:
+    outcome = freeport("up", FREEPORT_ESI_PORT=str(port), API_PORT=str(port))
+
+    assert outcome.returncode == 1
+    assert f"API_PORT and FREEPORT_ESI_PORT are both {port}" in outcome.stderr
+
+
+@pytest.mark.parametrize("home", ["/proc/freeport", "/dev/null/freeport"])
+def test_an_unwritable_directory_is_said_with_what_to_do(freeport: Freeport, home: str) -> None:
+    outcome = freeport("up", FREEPORT_HOME=home)
+
+    assert outcome.returncode == 1
+    assert f"cannot write to its directory {home}" in outcome.stderr
+    assert "Set FREEPORT_HOME to a directory that you may write" in outcome.stderr
+
+
+@pytest.mark.parametrize("agent", [None, "", "freeport/0.1", "me@home", "https://"])
+def test_the_real_esi_is_not_read_without_a_contact(freeport: Freeport, agent: str | None, tmp_path: Path) -> None:
+    settings = {} if agent is None else {"ESI_USER_AGENT": agent}
+
+    outcome = freeport("up", "--live", **settings)
+
+    assert outcome.returncode == 1
+    assert "ESI_USER_AGENT must say how to reach you" in outcome.stderr
+    assert not (tmp_path / "home").exists()
+
+
+def test_the_real_esi_by_its_address_needs_a_contact_too(freeport: Freeport) -> None:
+    outcome = freeport("demo", ESI_BASE_URL="https://esi.evetech.net/")
+
+    assert outcome.returncode == 1
+    assert "ESI_USER_AGENT" in outcome.stderr
+
+
+@pytest.mark.parametrize("command", ["up", "demo", "clean"])
+def test_a_second_stack_on_the_same_directory_is_refused(freeport: Freeport, tmp_path: Path, command: str) -> None:
+    home = tmp_path / "home"
+    home.mkdir()
+    with (home / "lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        lock.write("4711")
+        lock.flush()
+
+        outcome = freeport(command)
+        status = freeport("status")
+
+    assert outcome.returncode == 1
+    assert f"Freeport already runs on {home} (process 4711)" in outcome.stderr
+    assert status.returncode == 0
+    assert "process 4711" in status.stdout
+
+
+def test_clean_removes_what_the_stack_stored_and_nothing_else(freeport: Freeport, tmp_path: Path) -> None:
+    home = tmp_path / "home"
+    for name in ("postgres", "live", "logs"):
+        (home / name / "deep").mkdir(parents=True)
+    (home / "thesis.txt").write_text("years of work")
+
+    outcome = freeport("clean")
+
+    assert outcome.returncode == 0
+    assert [path.name for path in home.iterdir()] == ["thesis.txt"]
+
+
+def test_clean_removes_the_directory_when_it_is_empty_then(freeport: Freeport, tmp_path: Path) -> None:
+    (tmp_path / "home" / "postgres").mkdir(parents=True)
+
+    assert freeport("clean").returncode == 0
+    assert not (tmp_path / "home").exists()
+    assert freeport("clean").returncode == 0
+
+
+def test_a_wrong_setting_is_named(freeport: Freeport) -> None:
+    outcome = freeport("up", API_PORT="eighty")
+
+    assert outcome.returncode == 2
+    assert outcome.stderr.startswith("API_PORT: ")
+
+
+def test_settings_come_from_a_file_too(freeport: Freeport, tmp_path: Path) -> None:
+    (tmp_path / ".env").write_text("API_PORT=eighty\n")
+
+    assert freeport("status").stderr.startswith("API_PORT: ")

@@ -1,0 +1,183 @@
+"""Freeport's services as processes on the parts a test gives them, and a person's view of them."""
+
+import asyncio
+import http.client
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, TypeVar
+from urllib.parse import urlencode
+
+import asyncpg
+
+from common.settings import KafkaSettings
+from support.stand_ins import free_port
+
+T = TypeVar("T")
+PATIENCE_SECONDS = 60.0
+
+
+@dataclass(frozen=True)
+class Reply:
+    """An HTTP answer; header names are in lower case."""
+
+    status: int
+    headers: Mapping[str, str]
+    body: bytes
+
+    @property
+    def content(self) -> Any:
+        return json.loads(self.body)
+
+
+class Freeport:
+    """The three services, each a process; any may be started, stopped or killed at any time."""
+
+    def __init__(self, folder: Path, *, database_url: str, kafka: KafkaSettings, esi_url: str, **settings: str) -> None:
+        self.folder = folder
+        self.database_url = database_url
+        self.port = free_port()
+        self.processes: dict[str, subprocess.Popen[bytes]] = {}
+        self.environment = {
+            "PATH": os.environ["PATH"],
+            "DATABASE_URL": database_url,
+            **{name.upper(): str(value) for name, value in kafka.model_dump().items()},
+            "ESI_BASE_URL": esi_url,
+            "API_PORT": str(self.port),
+            "SWEEP_INTERVAL": "5",
+            "RECONCILE_INTERVAL": "1",
+            **settings,
+        }
+
+    def provision(self) -> None:
+        self._run("common.provision").wait(timeout=60)
+
+    def start(self, *names: str) -> None:
+        for name in names:
+            self.processes[name] = self._run(name)
+
+    def stop(self, *names: str) -> None:
+        """End services as a deployment does; raises when one does not end cleanly."""
+        for name in names:
+            self.processes[name].send_signal(signal.SIGTERM)
+        for name in names:
+            assert self.processes.pop(name).wait(timeout=15) == 0, f"{name} did not stop cleanly:\n{self.log(name)}"
+
+    def kill(self, name: str) -> None:
+        self.processes[name].kill()
+        self.processes.pop(name).wait()
+
+    def close(self) -> None:
+        for process in self.processes.values():
+            process.kill()
+            process.wait()
+
+    def log(self, name: str) -> str:
+        return (self.folder / f"{name}.log").read_text(errors="replace")
+
+    def get(self, path: str, **parameters: Any) -> Any:
+        """The content of a 200."""
+        reply = self.ask("GET", path + (f"?{urlencode(parameters, doseq=True)}" if parameters else ""))
+        assert reply.status == 200, reply
+        return reply.content
+
+    def ask(self, method: str, path: str, body: Any = None, headers: Mapping[str, str] | None = None) -> Reply:
+        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=20)
+        sent = {"content-type": "application/json", **(headers or {})} if body is not None else dict(headers or {})
+        try:
+            connection.request(method, path, None if body is None else json.dumps(body), sent)
+            response = connection.getresponse()
+            named = {name.lower(): value for name, value in response.getheaders()}
+            return Reply(response.status, named, response.read())
+        finally:
+            connection.close()
+
+    def ready(self) -> bool:
+        try:
+            return self.ask("GET", "/health/ready").status == 200
+        except OSError:
+            return False
+
+    def contracts(self, **filters: Any) -> Iterator[dict[str, Any]]:
+        """Every contract that the list serves, page by page."""
+        cursor: dict[str, str] = {}
+        while True:
+            page = self.get("/api/v1/contracts", limit=200, **filters, **cursor)
+            yield from page["items"]
+            if page["next_cursor"] is None:
+                return
+            cursor = {"cursor": page["next_cursor"]}
+
+    def rows(self, statement: str, *arguments: Any) -> list[dict[str, Any]]:
+        async def fetch() -> list[dict[str, Any]]:
+            connection = await asyncpg.connect(self.database_url)
+            try:
+                return [dict(row) for row in await connection.fetch(statement, *arguments)]
+            finally:
+                await connection.close()
+
+        return asyncio.run(fetch())
+
+    def value(self, statement: str, *arguments: Any) -> Any:
+        (row,) = self.rows(statement, *arguments)
+        (value,) = row.values()
+        return value
+
+    def loaded(self, regions: int) -> bool:
+        """Whether that many regions are covered completely and nothing is left to do."""
+        covered = self.value("SELECT count(*) FROM coverage WHERE complete_generation = generation")
+        open_runs = self.value("SELECT count(*) FROM runs WHERE state IN ('queued', 'running')")
+        wanted = self.value("SELECT count(*) FROM contracts WHERE items_state = 'wanted'")
+        return bool(covered == regions and open_runs == 0 and wanted == 0)
+
+    def _run(self, module: str, environment: Mapping[str, str] | None = None) -> subprocess.Popen[bytes]:
+        with (self.folder / f"{module}.log").open("ab") as log:
+            return subprocess.Popen(
+                [sys.executable, "-m", module],
+                cwd=self.folder,
+                env=environment or self.environment,
+                stdout=log,
+                stderr=log,
+                stdin=subprocess.DEVNULL,
+            )
+
+
+def eventually(probe: Callable[[], T], *, seconds: float = PATIENCE_SECONDS, what: str = "") -> T:
+    """The first truthy answer of `probe`. Fails when there is none in good time."""
+    give_up = time.monotonic() + seconds
+    while True:
+        found = probe()
+        if found:
+            return found
+        if time.monotonic() > give_up:
+            raise AssertionError(f"still not after {seconds:.0f} s: {what or probe}; last answer: {found!r}")
+        time.sleep(0.1)
+
+
+def same_market(freeport: Freeport, truth: Mapping[str, Any], region_id: int) -> None:
+    """Hold what is served of a region to what upstream has: the contracts, their terms and their items."""
+    upstream = {row["contract_id"]: row for row in truth["listed"]}
+    live = {contract_id: upstream[contract_id] for contract_id in truth["live"] if contract_id in upstream}
+    served = {row["contract_id"]: row for row in freeport.contracts(region_id=region_id)}
+    assert served.keys() == live.keys(), (
+        f"missing {sorted(live.keys() - served.keys())[:5]}, too many {sorted(served.keys() - live.keys())[:5]}"
+    )
+    for contract_id, row in live.items():
+        for name in ("price", "reward", "volume"):
+            assert served[contract_id][name] == row.get(name), (contract_id, name)
+    stored = freeport.rows(
+        "SELECT contract_id, count(*) AS lines, sum(quantity)::bigint AS quantity, sum(record_id)::bigint AS records"
+        "  FROM contract_items JOIN contracts USING (contract_id) WHERE region_id = $1 GROUP BY contract_id",
+        region_id,
+    )
+    ours = {row["contract_id"]: (row["lines"], row["quantity"], row["records"]) for row in stored}
+    for contract_id, items in truth["items"].items():
+        if items and int(contract_id) in live:
+            quantity, records = sum(item["quantity"] for item in items), sum(item["record_id"] for item in items)
+            assert ours[int(contract_id)] == (len(items), quantity, records), contract_id

@@ -1,0 +1,2 @@
+class StackError(Exception):
+    """The local stack cannot go on; the message says what is wrong and what to do, for people."""

@@ -1,0 +1,70 @@
+"""The `freeport` command: start here."""
+
+import argparse
+import asyncio
+import subprocess
+import sys
+from collections.abc import Sequence
+
+from cli.console import Console
+from cli.demo import demo
+from cli.errors import StackError
+from cli.home import clean, holder
+from cli.settings import StackSettings
+from cli.stack import Stack
+from cli.up import up
+from common.settings import read_settings
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Run one command and end the process with its status; 1 with a sentence on stderr when something is wrong."""
+    asked = _parser().parse_args(arguments)
+    settings = read_settings(StackSettings)
+    try:
+        status = _run(asked, settings)
+    except StackError as error:
+        print(f"freeport: {error}", file=sys.stderr)
+        status = 1
+    raise SystemExit(status)
+
+
+def _run(asked: argparse.Namespace, settings: StackSettings) -> int:
+    match asked.command:
+        case "up":
+            return asyncio.run(up(Stack.of(settings, live=asked.live), Console()))
+        case "demo":
+            return asyncio.run(demo(Stack.of(settings, live=asked.live), Console()))
+        case "clean":
+            return _clean(settings)
+        case "provision":
+            return subprocess.run([sys.executable, "-m", "common.provision"], check=False).returncode
+        case _:
+            return _status(settings)
+
+
+def _clean(settings: StackSettings) -> int:
+    removed = clean(settings.home)
+    print("\n".join(f"removed {path}" for path in removed) or f"nothing to remove in {settings.home}")
+    return 0
+
+
+def _status(settings: StackSettings) -> int:
+    """Say whether a stack runs on the directory; status 3 if none does, as for a service."""
+    pid = holder(settings.home)
+    print(f"Freeport runs on {settings.home}, process {pid}" if pid else f"Freeport does not run on {settings.home}")
+    return 0 if pid else 3
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="freeport", description="New Eden's public contract market, on this machine")
+    commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
+    for name, help_ in (
+        ("up", "run the whole stack here until Ctrl-C"),
+        ("demo", "run the stack, ask it for an ingest, show the market, and stop"),
+    ):
+        command = commands.add_parser(name, help=help_, description=help_)
+        command.add_argument("--live", action="store_true", help="read the real ESI (needs ESI_USER_AGENT)")
+    commands.add_parser("clean", help="remove what the local stack stored")
+    commands.add_parser("provision", help="migrate the database and create the topics that the settings name")
+    commands.add_parser("status", help="say whether the local stack runs")
+    return parser
