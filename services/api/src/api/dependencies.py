@@ -1,0 +1,88 @@
+"""What routes take as arguments. All of it is async, for FastAPI sends whatever is not through a thread."""
+
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from difflib import get_close_matches
+from typing import Annotated, Any
+
+from fastapi import Depends, HTTPException, Path, Request, status
+from fastapi.routing import APIRoute
+from pydantic import BaseModel
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
+
+from api.problems import InvalidRequestError
+from api.schemas.base import BIGINT
+from api.settings import ApiSettings
+from common.hooks import Hooks
+from common.messaging.outbox import Outbox
+from common.messaging.relay import Relay
+
+ContractId = Annotated[int, Path(ge=1, le=BIGINT, description="A contract's id")]
+TypeId = Annotated[int, Path(ge=1, le=BIGINT, description="An item type's id")]
+
+
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """What `create_app` built, for the routes to use."""
+
+    settings: ApiSettings
+    engine: AsyncEngine
+    outbox: Outbox
+    relay: Relay
+    hooks: Hooks
+    schema: str
+
+
+async def parts_of(request: Request) -> Parts:
+    parts: Parts = request.app.state.parts
+    return parts
+
+
+AppParts = Annotated[Parts, Depends(parts_of)]
+
+
+async def read_connection(parts: AppParts) -> AsyncIterator[Any]:
+    """An asyncpg connection outside any transaction, given back before the answer is sent."""
+    async with parts.engine.connect() as connection:
+        yield (await connection.get_raw_connection()).driver_connection
+
+
+async def write_connection(parts: AppParts) -> AsyncIterator[AsyncConnection]:
+    """A transaction that commits when the route returns, before the answer is sent."""
+    async with parts.engine.begin() as connection:
+        yield connection
+
+
+ReadConnection = Annotated[Any, Depends(read_connection, scope="function")]
+WriteConnection = Annotated[AsyncConnection, Depends(write_connection, scope="function")]
+
+
+async def known_query_only(request: Request) -> None:
+    """Refuse query parameters that the route does not have, rather than ignore a filter with a typing error."""
+    route = request.scope.get("route")
+    if not isinstance(route, APIRoute) or not request.query_params:
+        return
+    known = [
+        name for field in route.dependant.query_params for name in _names(field.field_info.annotation, field.alias)
+    ]
+    unknown = {name: _unknown(name, known) for name in request.query_params if name not in known}
+    if unknown:
+        raise InvalidRequestError(unknown)
+
+
+async def json_only(request: Request) -> None:
+    """Refuse a body that does not say it is JSON: what it means would be a guess."""
+    kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+    if kind != "application/json" and not (kind.startswith("application/") and kind.endswith("+json")):
+        raise HTTPException(status.HTTP_415_UNSUPPORTED_MEDIA_TYPE, "The body has to be application/json")
+
+
+def _names(annotation: Any, alias: str) -> list[str]:
+    """The parameters behind an argument of the route: a model stands for its fields."""
+    is_model = isinstance(annotation, type) and issubclass(annotation, BaseModel)
+    return list(annotation.model_fields) if is_model else [alias]
+
+
+def _unknown(name: str, known: list[str]) -> str:
+    near = get_close_matches(name, known, n=1)
+    return f"is not a parameter here; did you mean {near[0]}?" if near else "is not a parameter here"

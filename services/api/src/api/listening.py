@@ -1,0 +1,54 @@
+"""The api's port, and serving on it."""
+
+import asyncio
+import socket
+from collections.abc import Generator
+from contextlib import contextmanager
+
+import uvicorn
+from starlette.types import ASGIApp
+
+from common.errors import FreeportError
+
+GRACEFUL_SECONDS = 5
+"""How long requests that are under way may take once a stop is asked for."""
+
+
+def listen(host: str, port: int) -> socket.socket:
+    """A socket that listens on `host`:`port`. Raises FreeportError that says which setting to change."""
+    try:
+        family, _, _, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)[0]
+        return socket.create_server(address[:2], family=family, backlog=2048)
+    except OSError as error:
+        raise FreeportError(f"API_HOST, API_PORT: cannot listen on {host}:{port}: {error.strerror or error}") from error
+
+
+async def serve_http(app: ASGIApp, listener: socket.socket) -> None:
+    """Answer requests until cancelled; those under way are finished first."""
+    config = uvicorn.Config(
+        app,
+        http="httptools",
+        ws="none",
+        lifespan="off",
+        access_log=False,
+        log_config=None,
+        log_level="warning",
+        server_header=False,
+        timeout_graceful_shutdown=GRACEFUL_SECONDS,
+    )
+    server = _Server(config)
+    serving = asyncio.ensure_future(server.serve(sockets=[listener]))
+    try:
+        await asyncio.shield(serving)
+    except asyncio.CancelledError:
+        server.should_exit = True
+        await serving
+        raise
+
+
+class _Server(uvicorn.Server):
+    """Leaves signals to `common.service`, which stops everything of the process together."""
+
+    @contextmanager
+    def capture_signals(self) -> Generator[None, None, None]:
+        yield

@@ -1,0 +1,75 @@
+"""The api, from its settings to its port. Start reading here."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+from fastapi import FastAPI
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from api.dependencies import Parts
+from api.listening import listen, serve_http
+from api.openapi import Api
+from api.routing import include_routers
+from api.settings import ApiSettings
+from common import migrations
+from common.database import create_engine
+from common.heartbeat import Heartbeat
+from common.hooks import Hooks
+from common.logs import configure, get_logger
+from common.messaging.outbox import Outbox
+from common.messaging.relay import Relay
+from common.service import run, together
+from common.settings import read_settings
+
+log = get_logger(__name__)
+
+
+async def create_app(settings: ApiSettings, *, engine: AsyncEngine, relay: Relay) -> FastAPI:
+    """The application: hooks, routes, and the parts they use. Raises HookError for a broken hook.
+
+    Needs no database: while that is away, `/health` answers 200 and what needs it answers 503.
+    """
+    hooks = Hooks(Path(__file__).parent, *([settings.api_hooks] if settings.api_hooks else []))
+
+    @asynccontextmanager
+    async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+        await hooks.start(app)
+        try:
+            yield
+        finally:
+            await hooks.stop(app)
+
+    app = Api(lifespan=lifespan)
+    app.state.parts = Parts(
+        settings=settings,
+        engine=engine,
+        outbox=Outbox("api"),
+        relay=relay,
+        hooks=hooks,
+        schema=migrations.head(),
+    )
+    include_routers(app)
+    await hooks.register_middleware(app)
+    return app
+
+
+async def serve() -> None:
+    settings = read_settings(ApiSettings)
+    configure(settings, service="api")
+    engine = create_engine(settings, service="api")
+    relay = Relay("api", settings, settings)
+    heartbeat = Heartbeat(engine, "api", lambda: {"relay": {"sent": relay.sent}})
+    try:
+        app = await create_app(settings, engine=engine, relay=relay)
+        with listen(settings.api_host, settings.api_port) as listener:
+            async with app.router.lifespan_context(app):
+                host, port = listener.getsockname()[:2]
+                log.info("serving", host=host, port=port)
+                await together(serve_http(app, listener), relay.run(), heartbeat.run())
+    finally:
+        await engine.dispose()
+
+
+def main() -> None:
+    run(serve)

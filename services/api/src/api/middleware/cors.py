@@ -1,0 +1,20 @@
+"""Which web pages may call the api, as CORS_ORIGINS says."""
+
+from fastapi import FastAPI
+from starlette.middleware.cors import CORSMiddleware
+
+ORDER = 9010
+
+
+def register_middleware(app: FastAPI) -> None:
+    settings = app.state.parts.settings
+    if not settings.cors_origins:
+        return
+    app.add_middleware(
+        CORSMiddleware,
+        allow_origins=settings.cors_origins,
+        allow_credentials=settings.cors_allow_credentials,
+        allow_methods=("GET", "HEAD", "POST"),
+        allow_headers=("Content-Type", "Idempotency-Key", "X-Request-ID", "traceparent"),
+        expose_headers=("Location", "Idempotent-Replayed", "Retry-After", "X-Request-ID", "traceparent"),
+    )

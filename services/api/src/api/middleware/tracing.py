@@ -1,0 +1,59 @@
+"""Ties a request to its log lines and messages, and says in one line how it went."""
+
+import time
+
+from fastapi import FastAPI
+from starlette.datastructures import Headers, MutableHeaders
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from common.logs import get_logger
+from common.telemetry import Trace, continued, tracing
+
+ORDER = 9020
+
+log = get_logger("api.access")
+
+
+class Tracing:
+    """Honours and returns `X-Request-ID` and `traceparent`; logs method, path, status and milliseconds, no query."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        headers = Headers(scope=scope)
+        began = time.perf_counter()
+        status = 500
+        with tracing(continued(headers.get("traceparent"), headers.get("x-request-id"))) as trace:
+
+            async def traced(message: Message) -> None:
+                nonlocal status
+                if message["type"] == "http.response.start":
+                    status = message["status"]
+                    _sign(message, trace)
+                await send(message)
+
+            try:
+                await self._app(scope, receive, traced)
+            finally:
+                _say(scope, status, time.perf_counter() - began)
+
+
+def _sign(message: Message, trace: Trace) -> None:
+    headers = MutableHeaders(scope=message)
+    headers["X-Request-ID"] = trace.request_id
+    headers["traceparent"] = trace.traceparent
+
+
+def _say(scope: Scope, status: int, seconds: float) -> None:
+    """Probes come every few seconds for ever; while they go well they are not worth a line."""
+    probe = scope["path"].startswith("/health") and status < 400  # noqa: PLR2004 - the first of the error statuses
+    tell = log.debug if probe else log.info
+    tell("request", method=scope["method"], path=scope["path"], status=status, ms=round(seconds * 1000, 1))
+
+
+def register_middleware(app: FastAPI) -> None:
+    app.add_middleware(Tracing)

@@ -1,0 +1,1 @@
+Redoc.init("/openapi.json", { hideHostname: true, theme: { typography: { fontFamily: "system-ui, sans-serif", headings: { fontFamily: "system-ui, sans-serif" } } } }, document.getElementById("page"));

@@ -1,0 +1,144 @@
+"""The market, as JSON text that PostgreSQL wrote."""
+
+from dataclasses import dataclass
+from typing import Any
+
+from api.cursors import Position
+from api.queries.arguments import Arguments
+from api.schemas.contracts import ContractQuery
+
+COLUMNS = """
+       c.contract_id, c.type AS contract_type, c.region_id, r.name AS region_name,
+       y.system_id, y.name AS system_name, c.start_location_id, t.name AS start_location_name,
+       c.issuer_id, i.name AS issuer_name, c.issuer_corporation_id, k.name AS issuer_corporation_name,
+       c.for_corporation, c.price, c.buyout, c.reward, c.collateral, c.volume, c.title, c.label, c.composition,
+       c.contains_ship, c.is_blueprint_copy, c.runs, c.material_efficiency, c.time_efficiency,
+       c.date_issued, c.date_expired, c.items_state
+"""
+JOINS = """
+       LEFT JOIN regions r ON r.region_id = c.region_id
+       LEFT JOIN stations t ON t.station_id = c.start_location_id
+       LEFT JOIN systems y ON y.system_id = t.system_id
+       LEFT JOIN names i ON i.entity_id = c.issuer_id
+       LEFT JOIN names k ON k.entity_id = c.issuer_corporation_id
+"""
+LIVE = "c.delisted_at IS NULL AND c.date_expired > now()"
+
+PAGE = """
+WITH page AS (
+    SELECT c.* FROM contracts c
+     WHERE {conditions}
+     ORDER BY c.date_issued DESC, c.contract_id DESC LIMIT {limit} + 1
+), shown AS (
+    SELECT {columns}, c.items_offered, c.items_requested
+      FROM (SELECT * FROM page ORDER BY date_issued DESC, contract_id DESC LIMIT {limit}) c {joins}
+), last AS (
+    SELECT date_issued, contract_id FROM shown ORDER BY date_issued, contract_id LIMIT 1
+), pending AS (
+    SELECT c.region_id, count(*) AS items_pending FROM contracts c
+     WHERE c.items_state = 'wanted' AND {live} GROUP BY c.region_id
+), covered AS (
+    SELECT region_id, r.name, v.swept_at AS as_of, coalesce(v.complete_generation = v.generation, false) AS complete,
+           coalesce(p.items_pending, 0) AS items_pending
+      FROM {regions} AS asked (region_id) LEFT JOIN regions r USING (region_id) LEFT JOIN coverage v USING (region_id)
+           LEFT JOIN pending p USING (region_id)
+)
+SELECT (SELECT coalesce(json_agg(shown ORDER BY date_issued DESC, contract_id DESC)::text, '[]') FROM shown) AS items,
+       (SELECT count(*) > {limit} FROM page) AS more,
+       (SELECT date_issued FROM last) AS last_issued,
+       (SELECT contract_id FROM last) AS last_id,
+       (SELECT to_json(CASE WHEN bool_and(as_of IS NOT NULL) THEN min(as_of) END)::text FROM covered) AS as_of,
+       (SELECT coalesce(json_agg(covered ORDER BY region_id)::text, '[]') FROM covered) AS coverage
+"""
+
+CONTRACT = f"""
+WITH items AS (
+    SELECT i.is_included, json_agg(json_build_object(
+               'record_id', i.record_id, 'type_id', i.type_id, 'type_name', t.name, 'quantity', i.quantity,
+               'item_id', i.item_id, 'is_blueprint_copy', i.is_blueprint_copy, 'runs', i.runs,
+               'material_efficiency', i.material_efficiency, 'time_efficiency', i.time_efficiency
+           ) ORDER BY i.record_id) AS listed
+      FROM contract_items i LEFT JOIN types t USING (type_id) WHERE i.contract_id = $1 GROUP BY i.is_included
+), shown AS (
+    SELECT {COLUMNS}, {LIVE} AS live, c.listed_at, c.delisted_at, c.outcome, c.days_to_complete,
+           c.end_location_id, e.name AS end_location_name,
+           coalesce((SELECT listed FROM items WHERE is_included), '[]'::json) AS items_offered,
+           coalesce((SELECT listed FROM items WHERE NOT is_included), '[]'::json) AS items_requested
+      FROM contracts c {JOINS} LEFT JOIN stations e ON e.station_id = c.end_location_id
+     WHERE c.contract_id = $1
+)
+SELECT row_to_json(shown)::text FROM shown
+"""  # noqa: S608 - constants of this module
+
+UNKNOWN = """
+SELECT ARRAY(SELECT asked FROM unnest($1::bigint[]) asked
+              WHERE NOT EXISTS (SELECT FROM regions WHERE region_id = asked)) AS region_id,
+       ARRAY(SELECT asked FROM unnest($2::bigint[]) asked
+              WHERE NOT EXISTS (SELECT FROM types WHERE type_id = asked)
+                AND NOT EXISTS (SELECT FROM contract_items WHERE type_id = asked AND is_included)) AS type_id
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class LivePage:
+    """A page of live contracts: JSON texts, and where the page ended if more follow."""
+
+    items: str
+    as_of: str
+    coverage: str
+    last: Position | None
+
+
+async def live_contracts(connection: Any, query: ContractQuery, after: Position | None) -> LivePage:
+    """The live contracts that `query` asks for, the newest first, from behind `after` on."""
+    arguments = Arguments()
+    conditions = " AND ".join(_conditions(query, after, arguments))
+    regions = "(SELECT region_id FROM coverage)"
+    if query.region_id:
+        regions = f"(SELECT DISTINCT unnest({arguments.place(query.region_id)}::bigint[]))"
+    statement = PAGE.format(
+        conditions=conditions, limit=query.limit, columns=COLUMNS, joins=JOINS, live=LIVE, regions=regions
+    )
+    row = await connection.fetchrow(statement, *arguments)
+    last = Position(row["last_issued"], row["last_id"]) if row["more"] else None
+    return LivePage(row["items"], row["as_of"], row["coverage"], last)
+
+
+async def contract(connection: Any, contract_id: int) -> str | None:
+    """The contract, live or gone, with its items; None if it was never seen."""
+    shown: str | None = await connection.fetchval(CONTRACT, contract_id)
+    return shown
+
+
+async def unknown_ids(connection: Any, query: ContractQuery) -> dict[str, list[int]]:
+    """Ids in `query` that stand for nothing, by parameter. A type that is only just on offer is known."""
+    row = await connection.fetchrow(UNKNOWN, query.region_id, query.type_id)
+    return {name: ids for name, ids in row.items() if ids}
+
+
+def _conditions(query: ContractQuery, after: Position | None, arguments: Arguments) -> list[str]:
+    place = arguments.place
+    conditions = [LIVE]
+    if len(query.region_id) == 1:
+        # Equality, not ANY: the region's index then gives the order, too.
+        conditions.append(f"c.region_id = {place(query.region_id[0])}::bigint")
+    elif query.region_id:
+        conditions.append(f"c.region_id = ANY({place(query.region_id)}::bigint[])")
+    if query.contract_type:
+        conditions.append(f"c.type = ANY({place(list(query.contract_type))}::text[])")
+    if query.type_id:
+        conditions.append(
+            "EXISTS (SELECT FROM contract_items o WHERE o.contract_id = c.contract_id AND o.is_included"
+            f" AND o.type_id = ANY({place(query.type_id)}::bigint[]))"
+        )
+    if query.ships_only is not None:
+        conditions.append("c.contains_ship IS TRUE" if query.ships_only else "c.contains_ship IS NOT TRUE")
+    if query.price_min is not None:
+        conditions.append(f"c.price >= {place(query.price_min)}::numeric")
+    if query.price_max is not None:
+        conditions.append(f"c.price <= {place(query.price_max)}::numeric")
+    if after is not None:
+        conditions.append(
+            f"(c.date_issued, c.contract_id) < ({place(after.at)}::timestamptz, {place(after.tie)}::bigint)"
+        )
+    return conditions

@@ -1,0 +1,39 @@
+from typing import Annotated
+
+import orjson
+from fastapi import APIRouter, Query, Response
+
+from api.answers import found, joined
+from api.cursors import cursor_after, position_of
+from api.dependencies import ContractId, ReadConnection
+from api.problems import InvalidRequestError, problems
+from api.queries import contracts as queries
+from api.schemas.base import BIGINT
+from api.schemas.contracts import ContractDetail, ContractPage, ContractQuery
+
+router = APIRouter()
+
+
+@router.get("", response_model=ContractPage, responses=problems(503))
+async def list_contracts(query: Annotated[ContractQuery, Query()], connection: ReadConnection) -> Response:
+    """List live contracts, the newest first.
+
+    Live is what stands in its region's list and has not expired. Several filters hold together; several values of one
+    filter are alternatives. `coverage` says of which regions, as of when, and what could not be judged yet.
+    """
+    after = position_of(query.cursor, query, greatest_tie=BIGINT)
+    if query.region_id or query.type_id:
+        unknown = await queries.unknown_ids(connection, query)
+        if unknown:
+            raise InvalidRequestError({name: f"nothing has the id {ids[0]}" for name, ids in unknown.items()})
+    page = await queries.live_contracts(connection, query, after)
+    cursor = cursor_after(page.last, query) if page.last else None
+    return joined(
+        items=page.items, next_cursor=orjson.dumps(cursor).decode(), as_of=page.as_of or "null", coverage=page.coverage
+    )
+
+
+@router.get("/{contract_id}", response_model=ContractDetail, responses=problems(404, 503))
+async def read_contract(contract_id: ContractId, connection: ReadConnection) -> Response:
+    """Answer with the contract, live or gone, and everything it holds."""
+    return found(await queries.contract(connection, contract_id), f"No contract {contract_id} was ever seen")

@@ -1,0 +1,21 @@
+"""The whole public surface: a router that is not named here is not served."""
+
+from fastapi import FastAPI
+
+from api.routes import contracts, hooks, ingest, pages, probes, regions, runs, stats, types
+
+API_PREFIX = "/api/v1"
+
+
+def include_routers(app: FastAPI) -> None:
+    """Serve every router, at its place."""
+    app.include_router(probes.router, prefix="/health", tags=["health"])
+    app.include_router(pages.router)
+
+    app.include_router(stats.router, prefix=f"{API_PREFIX}/data/stats", tags=["ingestion"])
+    app.include_router(ingest.router, prefix=f"{API_PREFIX}/data/ingest", tags=["ingestion"])
+    app.include_router(runs.router, prefix=f"{API_PREFIX}/data/runs", tags=["ingestion"])
+    app.include_router(contracts.router, prefix=f"{API_PREFIX}/contracts", tags=["contracts"])
+    app.include_router(regions.router, prefix=f"{API_PREFIX}/regions", tags=["universe"])
+    app.include_router(types.router, prefix=f"{API_PREFIX}/types", tags=["universe"])
+    app.include_router(hooks.router, prefix=f"{API_PREFIX}/system/hooks", tags=["system"])

@@ -1,0 +1,140 @@
+from decimal import Decimal
+from enum import StrEnum
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, Field, ValidationInfo, WithJsonSchema, field_validator
+
+from api.schemas.base import CubicMetres, Id, Instant, Isk, Shown
+
+IskBound = Annotated[
+    Decimal,
+    Field(ge=0, le=10**18, allow_inf_nan=False),
+    WithJsonSchema({"type": "number", "minimum": 0, "maximum": 10**18}),
+]
+
+
+class ContractType(StrEnum):
+    """What kind of contract it is, in the words of ESI."""
+
+    UNKNOWN = "unknown"
+    ITEM_EXCHANGE = "item_exchange"
+    AUCTION = "auction"
+    COURIER = "courier"
+    LOAN = "loan"
+
+
+class ContractQuery(BaseModel):
+    """Which live contracts, and which page of them."""
+
+    region_id: list[Id] = Field([], max_length=100, description="In any of these regions")
+    contract_type: list[ContractType] = Field([], max_length=10, description="Of any of these types")
+    type_id: list[Id] = Field([], max_length=100, description="That offer an item of any of these types")
+    ships_only: bool | None = Field(
+        None, description="true: that offer a ship. false: all others, those whose items are not known yet included"
+    )
+    price_min: IskBound | None = Field(None, description="Whose price is at least this; ISK")
+    price_max: IskBound | None = Field(None, description="Whose price is at most this; ISK")
+    limit: int = Field(50, ge=1, le=200, description="Contracts on a page, at most")
+    cursor: str | None = Field(
+        None, max_length=200, description="`next_cursor` of the page before; the filters stay the same"
+    )
+
+    @field_validator("price_max")
+    @classmethod
+    def _above_the_minimum(cls, price_max: Decimal | None, others: ValidationInfo) -> Decimal | None:
+        price_min = others.data.get("price_min")
+        if price_min is not None and price_max is not None and price_max < price_min:
+            raise ValueError("is below price_min")
+        return price_max
+
+
+class ContractBase(Shown):
+    """A contract as it stands in its region's list, and what its items say of it."""
+
+    contract_id: int
+    contract_type: str = Field(description="One of ContractType, or a word of ESI's that is newer than this")
+    region_id: int
+    region_name: str | None
+    system_id: int | None = Field(description="Where it starts; null in a player's structure")
+    system_name: str | None
+    start_location_id: int | None
+    start_location_name: str | None = Field(description="Null in a player's structure")
+    issuer_id: int
+    issuer_name: str | None = Field(description="Null until it was looked up")
+    issuer_corporation_id: int
+    issuer_corporation_name: str | None = Field(description="Null until it was looked up")
+    for_corporation: bool
+    price: Isk | None
+    buyout: Isk | None
+    reward: Isk | None
+    collateral: Isk | None
+    volume: CubicMetres | None
+    title: str | None = Field(description="In the issuer's words")
+    label: str | None = Field(description="What it is about, in ours; null until its items were read")
+    composition: str | None = Field(description="How its items mix; null until they were read")
+    contains_ship: bool | None = Field(description="Whether it offers a ship; null until its items were read")
+    is_blueprint_copy: bool | None = Field(description="Of the one blueprint that it offers")
+    runs: int | None = Field(description="Of that blueprint")
+    material_efficiency: int | None = Field(description="Of that blueprint")
+    time_efficiency: int | None = Field(description="Of that blueprint")
+    date_issued: Instant
+    date_expired: Instant
+    items_state: Literal["none", "wanted", "stored", "failed"] = Field(
+        description="none: it has none to read; wanted: still to be read; stored; failed: set aside"
+    )
+
+
+class ContractSummary(ContractBase):
+    """A contract in a list."""
+
+    items_offered: int | None = Field(description="How many items it offers; null until they were read")
+    items_requested: int | None = Field(description="How many items it asks for; null until they were read")
+
+
+class ContractItem(Shown):
+    """One stack of a contract."""
+
+    record_id: int
+    type_id: int
+    type_name: str | None
+    quantity: int
+    item_id: int | None
+    is_blueprint_copy: bool | None
+    runs: int | None
+    material_efficiency: int | None
+    time_efficiency: int | None
+
+
+class ContractDetail(ContractBase):
+    """A contract, live or gone, and everything it holds."""
+
+    live: bool = Field(description="Listed and not expired")
+    listed_at: Instant = Field(description="When it was first seen")
+    delisted_at: Instant | None = Field(description="When it was missing from a complete list")
+    outcome: str | None = Field(description="What became of it, as far as that is known")
+    days_to_complete: int | None
+    end_location_id: int | None
+    end_location_name: str | None
+    items_offered: list[ContractItem]
+    items_requested: list[ContractItem]
+
+
+class Coverage(Shown):
+    """How far a region's list is known."""
+
+    region_id: int
+    name: str | None
+    as_of: Instant | None = Field(description="When its list was last read; null: never")
+    complete: bool = Field(description="Whether that reading got all of the list")
+    items_pending: int = Field(
+        description="Live contracts whose items are still to be read, and which filters on items therefore miss"
+    )
+
+
+class ContractPage(Shown):
+    """Live contracts, the newest first."""
+
+    items: list[ContractSummary]
+    next_cursor: str | None = Field(description="Asks for what follows; null on the last page")
+    as_of: Instant | None = Field(description="The oldest of the readings behind this page; null if one is missing")
+    coverage: list[Coverage] = Field(description="The regions asked for, or all that were ever read")

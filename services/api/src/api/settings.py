@@ -1,0 +1,39 @@
+from pathlib import Path
+from typing import Annotated
+
+from pydantic import BeforeValidator, Field, field_validator
+from pydantic_core.core_schema import ValidationInfo
+from pydantic_settings import NoDecode
+
+from common.settings import DatabaseSettings, KafkaSettings, LogSettings, comma_separated
+
+
+class ApiSettings(DatabaseSettings, KafkaSettings, LogSettings):
+    """What the api needs to know."""
+
+    api_host: str = Field("127.0.0.1", min_length=1, description="Address to listen on")
+    api_port: int = Field(8000, ge=0, le=65535, description="Port to listen on; 0 takes any free one")
+    api_hooks: Path | None = Field(
+        None, description="A folder with middleware/, startup/ or shutdown/ whose hooks join the api's own"
+    )
+    cors_origins: Annotated[tuple[str, ...], NoDecode, BeforeValidator(comma_separated)] = Field(
+        (), description="Web origins that may call the api, as https://host,https://host, or * for all"
+    )
+    cors_allow_credentials: bool = Field(
+        False,  # noqa: FBT003
+        description="Whether those origins may send cookies; never together with *",
+    )
+
+    @field_validator("api_hooks")
+    @classmethod
+    def _is_a_folder(cls, path: Path | None) -> Path | None:
+        if path is not None and not path.is_dir():
+            raise ValueError(f"{path} is not a folder")
+        return path
+
+    @field_validator("cors_allow_credentials")
+    @classmethod
+    def _knows_whom_it_trusts(cls, allow: bool, others: ValidationInfo) -> bool:  # noqa: FBT001 - pydantic's signature
+        if allow and "*" in others.data.get("cors_origins", ()):
+            raise ValueError("cannot be combined with CORS_ORIGINS=*: name the origins")
+        return allow

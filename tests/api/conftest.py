@@ -1,0 +1,40 @@
+from collections.abc import AsyncIterator
+
+import pytest
+import structlog
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from support.market_rows import MarketRows
+from support.served_api import NOWHERE, ServedApi, api_settings, served
+
+
+@pytest.fixture(autouse=True, scope="session")
+def _plain_logs() -> None:
+    """Lines as in production; the default draws every traceback with colours and locals, for seconds."""
+    structlog.configure(
+        processors=[
+            structlog.contextvars.merge_contextvars,
+            structlog.processors.add_log_level,
+            structlog.processors.format_exc_info,
+            structlog.processors.JSONRenderer(),
+        ]
+    )
+
+
+@pytest.fixture
+async def api(database_url: str) -> AsyncIterator[ServedApi]:
+    """The api on a database of its own, with New Eden in it and no market."""
+    async with served(api_settings(database_url)) as api:
+        yield api
+
+
+@pytest.fixture
+async def stranded() -> AsyncIterator[ServedApi]:
+    """The api while no database is to be reached."""
+    async with served(api_settings(f"postgresql://freeport@{NOWHERE}/freeport")) as api:
+        yield api
+
+
+@pytest.fixture
+def rows(engine: AsyncEngine) -> MarketRows:
+    return MarketRows(engine)
