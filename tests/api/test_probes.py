@@ -1,5 +1,5 @@
-import asyncio
-from collections.abc import AsyncIterator
+import socket
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -7,6 +7,7 @@ import pytest
 from api.readiness import Observation, judge
 from api.schemas.health import Health
 from common import migrations
+from support.databases import Databases
 from support.market_rows import MarketRows
 from support.served_api import ServedApi, api_settings, served
 
@@ -79,11 +80,10 @@ async def test_readiness_names_an_unreachable_database(stranded: ServedApi) -> N
 
 
 @pytest.fixture
-async def silent() -> AsyncIterator[int]:
+def silent() -> Iterator[int]:
     """A port that takes connections and never says anything."""
-    server = await asyncio.start_server(lambda _reader, _writer: asyncio.sleep(60), "127.0.0.1", 0)
-    yield server.sockets[0].getsockname()[1]
-    server.close()
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        yield server.getsockname()[1]
 
 
 async def test_readiness_does_not_hang_with_the_database(silent: int) -> None:
@@ -93,10 +93,15 @@ async def test_readiness_does_not_hang_with_the_database(silent: int) -> None:
     assert reply.content["missing"] == ["database: no answer within 2 s"]
 
 
-async def test_readiness_says_that_the_schema_is_missing(databases: Any) -> None:
-    with databases.fresh("template0") as empty:
-        async with served(api_settings(empty)) as api:
-            ready, stats = await api.get("/health/ready"), await api.get("/api/v1/data/stats")
+@pytest.fixture
+def empty_database(databases: Databases) -> Iterator[str]:
+    with databases.fresh("template0") as url:
+        yield url
+
+
+async def test_readiness_says_that_the_schema_is_missing(empty_database: str) -> None:
+    async with served(api_settings(empty_database)) as api:
+        ready, stats = await api.get("/health/ready"), await api.get("/api/v1/data/stats")
 
     assert ready.content["missing"] == [f"database schema: is at nothing, wants {migrations.head()}"]
     assert (stats.status, stats.content["detail"]) == (503, "The database has not been prepared yet")

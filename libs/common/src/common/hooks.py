@@ -37,6 +37,7 @@ FUNCTIONS: dict[Phase, str] = {
     "shutdown": "shutdown_hook",
 }
 DEFAULT_ORDER = 1000
+_SAYS_OPTIONAL = re.compile(r"^OPTIONAL\s*(?::\s*\w+\s*)?=\s*True\b", re.MULTILINE)
 _PREFIX = re.compile(r"^(\d+)_(.+)$")
 
 
@@ -153,13 +154,28 @@ def _load(path: Path, phase: Phase) -> Hook:
     name = prefix.group(2) if prefix else path.stem
     try:
         module = _import(path, f"freeport_hooks.{phase}.{path.stem}")
-    except Exception as error:
-        raise HookError(_place(path, error)) from error
+    except Exception as error:  # noqa: BLE001 - whatever a dropped-in file raises is judged below
+        return _broken(phase, name, path, HookError(_place(path, error)))
     function = getattr(module, FUNCTIONS[phase], None)
-    if not callable(function):
-        raise HookError(f"{path}:1: a file in {phase}/ defines the function {FUNCTIONS[phase]}; this one does not")
     order = int(prefix.group(1)) if prefix else getattr(module, "ORDER", DEFAULT_ORDER)
+    if not callable(function):
+        fault = f"{path}:1: a file in {phase}/ defines the function {FUNCTIONS[phase]}; this one does not"
+        return _broken(phase, name, path, HookError(fault))
+    if not isinstance(order, int):
+        return _broken(phase, name, path, HookError(f"{path}:1: ORDER is a whole number, not {order!r}"))
     return Hook(phase, name, order, bool(getattr(module, "OPTIONAL", False)), path, function)
+
+
+def _broken(phase: Phase, name: str, path: Path, fault: HookError) -> Hook:
+    """A hook that fails when its turn comes, if its text says that the service can do without; else the error."""
+    if not _SAYS_OPTIONAL.search(path.read_text(encoding="utf-8", errors="replace")):
+        raise fault
+
+    def fail() -> None:
+        raise fault
+
+    prefix = _PREFIX.match(path.stem)
+    return Hook(phase, name, int(prefix.group(1)) if prefix else DEFAULT_ORDER, True, path, fail)  # noqa: FBT003
 
 
 def _import(path: Path, name: str) -> ModuleType:
@@ -181,6 +197,8 @@ async def _call(function: Callable[..., Any], app: Any) -> None:
 
 def _place(path: Path, error: BaseException) -> str:
     """Where in the hook's own file the error arose, and what it was."""
+    if isinstance(error, HookError):
+        return str(error)
     if isinstance(error, SyntaxError) and error.filename:
         return f"{error.filename}:{error.lineno}: SyntaxError: {error.msg}"
     frames = [frame for frame in traceback.extract_tb(error.__traceback__) if Path(frame.filename) == path]

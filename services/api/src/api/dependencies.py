@@ -1,5 +1,6 @@
 """What routes take as arguments. All of it is async, for FastAPI sends whatever is not through a thread."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from difflib import get_close_matches
@@ -43,13 +44,13 @@ AppParts = Annotated[Parts, Depends(parts_of)]
 
 async def read_connection(parts: AppParts) -> AsyncIterator[Any]:
     """An asyncpg connection outside any transaction, given back before the answer is sent."""
-    async with parts.engine.connect() as connection:
+    async with asyncio.timeout(parts.settings.api_database_timeout), parts.engine.connect() as connection:
         yield (await connection.get_raw_connection()).driver_connection
 
 
 async def write_connection(parts: AppParts) -> AsyncIterator[AsyncConnection]:
     """A transaction that commits when the route returns, before the answer is sent."""
-    async with parts.engine.begin() as connection:
+    async with asyncio.timeout(parts.settings.api_database_timeout), parts.engine.begin() as connection:
         yield connection
 
 

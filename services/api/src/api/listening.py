@@ -17,10 +17,18 @@ GRACEFUL_SECONDS = 5
 def listen(host: str, port: int) -> socket.socket:
     """A socket that listens on `host`:`port`. Raises FreeportError that says which setting to change."""
     try:
-        family, _, _, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)[0]
-        return socket.create_server(address[:2], family=family, backlog=2048)
+        family, kind, *_, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)[0]
+        listener = socket.socket(family, kind)
     except OSError as error:
-        raise FreeportError(f"API_HOST, API_PORT: cannot listen on {host}:{port}: {error.strerror or error}") from error
+        raise FreeportError(f"API_HOST: {host} is no address here: {error.strerror}") from error
+    try:
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listener.bind(address)
+        listener.listen(2048)
+    except OSError as error:
+        listener.close()
+        raise FreeportError(f"API_HOST, API_PORT: cannot listen on {host}:{port}: {error.strerror}") from error
+    return listener
 
 
 async def serve_http(app: ASGIApp, listener: socket.socket) -> None:

@@ -42,6 +42,7 @@ class Api(FastAPI):
             openapi_tags=TAGS,
             servers=[{"url": "/", "description": "This instance"}],
             license_info={"name": "MIT", "identifier": "MIT"},
+            openapi_url=None,
             docs_url=None,
             redoc_url=None,
             redirect_slashes=False,

@@ -13,6 +13,9 @@ class ApiSettings(DatabaseSettings, KafkaSettings, LogSettings):
 
     api_host: str = Field("127.0.0.1", min_length=1, description="Address to listen on")
     api_port: int = Field(8000, ge=0, le=65535, description="Port to listen on; 0 takes any free one")
+    api_database_timeout: float = Field(
+        15, gt=0, le=300, description="Seconds that a request may take with the database; then the answer is 503"
+    )
     api_hooks: Path | None = Field(
         None, description="A folder with middleware/, startup/ or shutdown/ whose hooks join the api's own"
     )

@@ -54,6 +54,8 @@ def _database_fault(error: Exception) -> str | None:
         return "The database has not been prepared yet"
     if isinstance(error, PoolTimeoutError):
         return "Too many requests wait for the database"
+    if isinstance(error, TimeoutError):
+        return "The database did not answer in time"
     return "The database cannot be reached" if is_transient(error) else None
 
 
