@@ -49,3 +49,16 @@ def test_services_stop_cleanly_and_the_market_survives_their_restart(freeport: F
 
     eventually(freeport.ready, what="the api is ready again")
     same_market(freeport, esi.truth(DOMAIN), DOMAIN)
+
+
+def test_an_ingestor_stopped_in_the_middle_of_its_work_ends_cleanly_and_sets_nothing_aside(
+    idle: Freeport, esi: SimulatedEsi
+) -> None:
+    esi.control("faults", route="items", status=200, delay=0.5, count=100_000)
+    idle.start("ingestor", "scheduler")
+    eventually(lambda: idle.value("SELECT count(*) FROM contracts") > 0, what="contracts are stored")
+
+    idle.stop("ingestor")
+
+    assert "handler failed" not in idle.log("ingestor")
+    assert idle.value("SELECT count(*) FROM dead_letters") == 0

@@ -6,6 +6,7 @@ from typing import Any
 import asyncpg
 import orjson
 from sqlalchemy.exc import DBAPIError, InterfaceError
+from sqlalchemy.exc import TimeoutError as PoolExhaustedError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
 from common.settings import DatabaseSettings
@@ -16,12 +17,13 @@ _TRANSIENT = (
     asyncpg.CannotConnectNowError,
     asyncpg.AdminShutdownError,
     asyncpg.CrashShutdownError,
-    asyncpg.TooManyConnectionsError,
+    asyncpg.InsufficientResourcesError,
     asyncpg.DeadlockDetectedError,
     asyncpg.SerializationError,
     asyncpg.LockNotAvailableError,
     asyncpg.ReadOnlySQLTransactionError,
     asyncpg.InterfaceError,
+    asyncpg.InternalClientError,  # the next word on a session that was ended in the middle of the last one
 )
 
 
@@ -57,4 +59,4 @@ def is_transient(error: BaseException) -> bool:
     if isinstance(error, DBAPIError):
         cause = error.orig.__cause__ if error.orig is not None else None
         return error.connection_invalidated or isinstance(error, InterfaceError) or isinstance(cause, _TRANSIENT)
-    return isinstance(error, (*_TRANSIENT, OSError, asyncio.TimeoutError))
+    return isinstance(error, (*_TRANSIENT, PoolExhaustedError, OSError, asyncio.TimeoutError))

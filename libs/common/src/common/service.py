@@ -33,7 +33,8 @@ async def together(*tasks: Awaitable[None]) -> None:
         await asyncio.gather(*running)
     finally:
         for task in running:
-            task.cancel()
+            if not task.cancelling():  # a second cancellation would break into the clean-up that the first began
+                task.cancel()
         await asyncio.gather(*running, return_exceptions=True)
 
 
@@ -44,8 +45,9 @@ async def _until_signalled(serve: Callable[[], Coroutine[Any, Any, None]]) -> No
 
     def stop() -> None:
         nonlocal signalled
-        signalled = True
-        service.cancel()
+        if not signalled:  # a second signal must not break into the clean-up that the first began
+            signalled = True
+            service.cancel()
 
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop)

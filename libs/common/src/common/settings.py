@@ -5,7 +5,7 @@ import os
 import sys
 from pathlib import Path
 from typing import Annotated, Any, Literal, TypeVar
-from urllib.parse import quote, urlsplit, urlunsplit
+from urllib.parse import parse_qsl, quote, urlencode, urlsplit, urlunsplit
 
 from pydantic import Field, SecretStr, ValidationError, field_validator
 from pydantic_settings import (
@@ -15,7 +15,13 @@ from pydantic_settings import (
     SettingsConfigDict,
 )
 
+from common.errors import FreeportError
+
 S = TypeVar("S", bound=BaseSettings)
+
+
+class SettingsFileError(FreeportError):
+    """A file that should hold a setting cannot be read; the message names the variable."""
 
 
 class FileSource(PydanticBaseSettingsSource):
@@ -29,7 +35,9 @@ class FileSource(PydanticBaseSettingsSource):
         try:
             return Path(path).read_text(encoding="utf-8").strip(), field_name, False
         except OSError as error:
-            raise SystemExit(f"{field_name.upper()}_FILE: cannot read {path}: {error.strerror}") from error
+            raise SettingsFileError(f"{field_name.upper()}_FILE: cannot read {path}: {error.strerror}") from error
+        except UnicodeDecodeError as error:
+            raise SettingsFileError(f"{field_name.upper()}_FILE: {path} does not hold UTF-8 text") from error
 
     def __call__(self) -> dict[str, Any]:
         found = {name: self.get_field_value(field, name)[0] for name, field in self.settings_cls.model_fields.items()}
@@ -79,8 +87,14 @@ class DatabaseSettings(Settings):
     @field_validator("database_url")
     @classmethod
     def _is_postgresql(cls, value: SecretStr) -> SecretStr:
-        parts = urlsplit(value.get_secret_value())
-        if parts.scheme.split("+")[0] not in {"postgresql", "postgres"} or not parts.hostname:
+        try:
+            parts = urlsplit(value.get_secret_value())
+            well_formed = (
+                parts.scheme.split("+")[0] in {"postgresql", "postgres"} and parts.hostname and parts.port != 0
+            )
+        except ValueError:  # its text may hold the password
+            well_formed = False
+        if not well_formed:
             raise ValueError("must look like postgresql://user:password@host:5432/name")
         return value
 
@@ -95,8 +109,10 @@ class DatabaseSettings(Settings):
         return urlunsplit(("postgresql", netloc, parts.path, parts.query, ""))
 
     def sqlalchemy_url(self) -> str:
-        """The address as SQLAlchemy takes it."""
-        return self.dsn().replace("postgresql://", "postgresql+asyncpg://", 1)
+        """The address as SQLAlchemy takes it, which knows `sslmode` by asyncpg's name for it."""
+        parts = urlsplit(self.dsn())
+        query = [("ssl" if name == "sslmode" else name, value) for name, value in parse_qsl(parts.query)]
+        return urlunsplit(("postgresql+asyncpg", parts.netloc, parts.path, urlencode(query), ""))
 
 
 class KafkaSettings(Settings):
@@ -125,5 +141,6 @@ def read_settings(kind: type[S]) -> S:
             wants = (kind.model_fields[name.lower()].description or "") if name.lower() in kind.model_fields else ""
             sys.stderr.write(f"{name}: {fault}. {wants}\n")
         raise SystemExit(2) from None
-    except (json.JSONDecodeError, UnicodeDecodeError) as error:
-        raise SystemExit(f"A list in the settings is not readable JSON: {error}") from None
+    except SettingsFileError as error:
+        sys.stderr.write(f"{error}\n")
+        raise SystemExit(2) from None

@@ -9,8 +9,8 @@ from dataclasses import dataclass
 
 import structlog
 
-_TRACEPARENT = re.compile(r"^00-([0-9a-f]{32})-([0-9a-f]{16})-([0-9a-f]{2})$")
-_REQUEST_ID = re.compile(r"^[\x21-\x7e]{1,128}$")
+_TRACEPARENT = re.compile(r"00-(?!0{32})([0-9a-f]{32})-(?!0{16})([0-9a-f]{16})-([0-9a-f]{2})")
+_REQUEST_ID = re.compile(r"[\x21-\x7e]{1,128}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,10 +33,10 @@ def continued(traceparent: str | None, request_id: str | None) -> Trace:
 
     Source: W3C Trace Context, https://www.w3.org/TR/trace-context/.
     """
-    match = _TRACEPARENT.match(traceparent or "")
+    match = _TRACEPARENT.fullmatch(traceparent or "")
     trace_id = match.group(1) if match else secrets.token_hex(16)
     flags = match.group(3) if match else "01"
-    well_formed = request_id if request_id and _REQUEST_ID.match(request_id) else None
+    well_formed = request_id if request_id and _REQUEST_ID.fullmatch(request_id) else None
     return Trace(f"00-{trace_id}-{secrets.token_hex(8)}-{flags}", well_formed or trace_id)
 
 

@@ -24,6 +24,10 @@ log = get_logger(__name__)
 LONGEST_SLEEP_SECONDS = 5.0
 """A backstop: schedules that change wake the clockwork by NOTIFY."""
 RETRY_SECONDS = 1.0
+HELD_SECONDS = 0.1
+"""Between two looks at a slot that has come and is in another replica's hands."""
+SLOTS_AT_ONCE = 1_000
+"""Slots of one schedule in one transaction: a year's outage of a schedule by the second is 31 million."""
 
 
 class Clockwork:
@@ -52,15 +56,21 @@ class Clockwork:
         """Decide every slot that has come due, and return how many schedules had one."""
         with tracing(continued(None, None)):
             async with self._engine.begin() as connection:
-                due = await schedules.claim_due(connection)
+                due, unreadable = await schedules.claim_due(connection)
                 for schedule in due:
                     await self._fire(connection, schedule)
-        return len(due)
+                for schedule_id, fault in unreadable.items():
+                    log.error("schedule paused", schedule_id=schedule_id, fault=fault)
+                    await schedules.pause(connection, schedule_id, note=f"paused: {fault}")
+        return len(due) + len(unreadable)
 
     async def _fire(self, connection: AsyncConnection, schedule: DueSchedule) -> None:
         definition = schedule.definition
-        slots = definition.interval.between(schedule.next_due_at, schedule.now)
-        fates = decide(slots, overlap=definition.overlap, busy=schedule.busy)
+        interval = definition.interval
+        slots = interval.between(schedule.next_due_at, schedule.now, at_most=SLOTS_AT_ONCE)
+        next_due_at = interval.after(slots[-1] if slots else schedule.now)
+        newer_to_come = next_due_at <= schedule.now
+        fates = decide(slots, overlap=definition.overlap, busy=schedule.busy, newer_to_come=newer_to_come)
         decided = [
             DecidedSlot(
                 schedule_id=definition.schedule_id,
@@ -71,15 +81,18 @@ class Clockwork:
             )
             for slot, fate in fates
         ]
-        await schedules.record(connection, decided)
-        await schedules.move_on(connection, definition.schedule_id, definition.interval.after(schedule.now))
-        await self._outbox.write(connection, [_due(schedule, slot) for slot in decided if slot.fate == "fired"])
-        self.decided += len(decided)
+        recorded = await schedules.record(connection, decided)
+        await schedules.move_on(connection, definition.schedule_id, next_due_at)
+        fired = [slot for slot in decided if slot.fate == "fired" and slot.slot_at in recorded]
+        await self._outbox.write(connection, [_due(schedule, slot) for slot in fired])
+        self.decided += len(recorded)
 
     async def _sleep(self) -> float:
         async with self._engine.connect() as connection:
             seconds = await schedules.seconds_to_next(connection)
-        return LONGEST_SLEEP_SECONDS if seconds is None else min(max(seconds, 0.0), LONGEST_SLEEP_SECONDS)
+        if seconds is None:
+            return LONGEST_SLEEP_SECONDS
+        return min(seconds, LONGEST_SLEEP_SECONDS) if seconds > 0 else HELD_SECONDS
 
     @asynccontextmanager
     async def _listening(self) -> AsyncIterator[Wakeup]:

@@ -15,8 +15,10 @@ class SchedulerSettings(DatabaseSettings, KafkaSettings, LogSettings):
         (THE_FORGE, DOMAIN, SINQ_LAISON, HEIMATAR, METROPOLIS),
         description="Regions to keep a copy of, as 10000002,10000043",
     )
-    sweep_interval: int = Field(1800, ge=5, description="Seconds between two sweeps of a region")
-    reconcile_interval: int = Field(10, ge=1, description="Seconds between two looks at what was left unfinished")
+    sweep_interval: int = Field(1800, ge=5, le=31_536_000, description="Seconds between two sweeps of a region")
+    reconcile_interval: int = Field(
+        10, ge=1, le=86_400, description="Seconds between two looks at what was left unfinished"
+    )
 
     @field_validator("region_ids", mode="before")
     @classmethod

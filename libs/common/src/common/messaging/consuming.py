@@ -39,7 +39,8 @@ OUTAGE_SECONDS = 60
 """How long a batch waits for the database before the process gives up; far below `max_poll_interval_ms`."""
 PAUSES_ON_FAILURE = (1.0, 3.0)
 """Repeats of a handler that failed for no known reason, before its message is set aside."""
-GRACEFUL_SECONDS = 7.0
+GRACEFUL_SECONDS = 5.0
+LEAVING_SECONDS = 3.0
 
 
 @dataclasses.dataclass(frozen=True)
@@ -56,13 +57,22 @@ class Consumers:
     """All subscriptions of one service."""
 
     def __init__(
-        self, subscriptions: Sequence[Subscription[Any]], *, engine: AsyncEngine, outbox: Outbox, kafka: KafkaSettings
+        self,
+        subscriptions: Sequence[Subscription[Any]],
+        *,
+        engine: AsyncEngine,
+        outbox: Outbox,
+        kafka: KafkaSettings,
+        ack_seconds: float = ACK_SECONDS,
     ) -> None:
         self._engine = engine
         self._outbox = outbox
         self._kafka = kafka
+        self._ack_seconds = ack_seconds
         self._failed: asyncio.Future[None] | None = None
         self._subscribers: dict[str, Any] = {}
+        self._in_hand: set[asyncio.Task[Any]] = set()
+        self._stopping = False
         self.broker = KafkaBroker(
             kafka.kafka_bootstrap_servers,
             client_id=f"freeport-{outbox.service}",
@@ -79,15 +89,29 @@ class Consumers:
         self._failed = asyncio.get_running_loop().create_future()
         await self._topics_exist()
         try:
-            await self.broker.start()
+            await self.broker.connect()
+            await asyncio.gather(*(subscriber.start() for subscriber in self._subscribers.values()))
             log.info("consuming", topics=list(self._subscribers))
             await self._failed
         finally:
-            await self.broker.stop()
+            await self._stop()
 
     def progress(self) -> dict[str, Any]:
-        """For each topic: partitions held, and seconds since the slowest of them was last polled."""
+        """For each topic: partitions held, and when the one polled longest ago was last polled (Unix ms)."""
         return {topic: _progress(subscriber) for topic, subscriber in self._subscribers.items()}
+
+    async def _stop(self) -> None:
+        """Let the batches in hand end, in good time; what is cut off is not acknowledged and comes again."""
+        self._stopping = True
+        if self._in_hand:
+            await asyncio.wait(self._in_hand, timeout=GRACEFUL_SECONDS)
+        for task in self._in_hand:
+            task.cancel()
+        # In a task of its own: within a cancelled one FastStream leaves the handlers running.
+        leaving = asyncio.create_task(self.broker.stop())
+        await asyncio.wait([leaving], timeout=LEAVING_SECONDS)
+        if not leaving.done() or leaving.exception() is not None:
+            log.warning("left the consumer groups without saying so")
 
     async def _topics_exist(self) -> None:
         """Wait for the broker and its topics, for a consumer that starts before them never recovers."""
@@ -124,15 +148,23 @@ class Consumers:
 
         @subscriber
         async def on_batch(message: KafkaMessage) -> None:
+            task = asyncio.current_task()
+            assert task is not None
+            if self._stopping:
+                return  # unacknowledged: it comes again
+            self._in_hand.add(task)
             try:
                 await batches.handle(message.raw_message)
-                async with asyncio.timeout(ACK_SECONDS):
+                async with asyncio.timeout(self._ack_seconds):
                     await message.ack()
             except Exception as error:
                 log.exception("consumer stops", topic=topic.value)
                 if self._failed is not None and not self._failed.done():
                     self._failed.set_exception(error)
+                self._in_hand.discard(task)
                 await asyncio.sleep(3600)  # unacknowledged and unreleased, until the process ends
+            finally:
+                self._in_hand.discard(task)
 
 
 class _Batches(Generic[E]):
@@ -151,7 +183,7 @@ class _Batches(Generic[E]):
         for record in records:
             try:
                 delivery = self._decode(record)
-            except (msgspec.MsgspecError, UnicodeError, TypeError, RecursionError) as error:
+            except Exception as error:  # noqa: BLE001 - a message that cannot be read must never stop the consumer
                 await self._set_aside(record, f"unreadable: {error}")
             else:
                 by_key[delivery.event.key].append((record, delivery))
@@ -219,7 +251,10 @@ class _Batches(Generic[E]):
                     await delivery.claim(connection)
                 await set_aside(connection, self._outbox, record, reason=reason)
 
-        await _outlasting_outages(store)
+        try:
+            await _outlasting_outages(store)
+        except AlreadyHandledError:
+            return  # its twin, in this batch or with another consumer, came first
 
 
 R = TypeVar("R")

@@ -65,5 +65,5 @@ async def set_aside(connection: AsyncConnection, outbox: Outbox, record: Record,
 
 
 def storable(text: str) -> str:
-    """`text` without the one character that PostgreSQL cannot store, and of bearable length."""
-    return text.replace("\x00", "\N{SYMBOL FOR NULL}")[:2000]
+    """`text` without what PostgreSQL cannot store, NUL and half surrogates, and of bearable length."""
+    return text[:2000].replace("\x00", "\N{SYMBOL FOR NULL}").encode("utf-8", "replace").decode()

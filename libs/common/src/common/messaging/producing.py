@@ -16,5 +16,5 @@ def create_producer(settings: KafkaSettings, *, service: str) -> AIOKafkaProduce
         linger_ms=5,
         max_batch_size=256 * 1024,
         max_request_size=MAX_MESSAGE_BYTES,
-        request_timeout_ms=15_000,
+        request_timeout_ms=30_000,
     )

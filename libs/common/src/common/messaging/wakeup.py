@@ -20,11 +20,13 @@ class Wakeup:
         self._rung.set()
 
     async def wait(self, timeout: float) -> None:  # noqa: ASYNC109 - a poll's interval, not a deadline
-        """Return when notified, when the connection ends, or after `timeout` seconds."""
+        """Return when notified or after `timeout` seconds. Raises `ConnectionError` when the connection has ended."""
         try:
             async with asyncio.timeout(timeout):
                 await self._rung.wait()
         except TimeoutError:
-            return
+            pass
         finally:
             self._rung.clear()
+        if self._connection.is_closed():
+            raise ConnectionError("the connection that listens has ended")

@@ -10,8 +10,10 @@ from ingestor.esi.models import PublicContract
 
 ONE_GENERATION = timedelta(seconds=2)
 """ESI builds the pages of one generation a moment apart (esi-issues #1149)."""
-LARGEST_AMOUNT = Decimal(10) ** 18
+LARGEST_AMOUNT = Decimal(10) ** 18 - 1
 """ISK; no amount in the game comes near, and the column holds no more."""
+FINEST_EXPONENT = -100
+"""Amounts come with noise behind the cents, but not with this much of it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,8 +68,11 @@ def shear(pages: Sequence[Page]) -> str | None:
     ids = [row.contract_id for page in pages for row in page.rows]
     if any(left >= right for left, right in pairwise(ids)):
         return "the pages overlap"
-    if len({len(page.rows) + page.rejected for page in pages[:-1]}) > 1:
+    sizes = [len(page.rows) + page.rejected for page in pages]
+    if any(size != sizes[0] for size in sizes[:-1]) or sizes[-1] > sizes[0]:
         return "a page is short"
+    if len(pages) > 1 and not sizes[-1]:
+        return "the last page is empty"
     return None
 
 
@@ -83,4 +88,9 @@ def doubt(pages: Sequence[Page]) -> str | None:
 def storable(row: PublicContract) -> bool:
     """Whether the row fits our columns; one that does not is rejected, and only it."""
     amounts = (row.price, row.buyout, row.reward, row.collateral)
-    return all(amount is None or (amount.is_finite() and abs(amount) < LARGEST_AMOUNT) for amount in amounts)
+    return all(amount is None or _fits(amount) for amount in amounts)
+
+
+def _fits(amount: Decimal) -> bool:
+    exponent = amount.as_tuple().exponent
+    return isinstance(exponent, int) and exponent >= FINEST_EXPONENT and abs(amount) <= LARGEST_AMOUNT

@@ -21,6 +21,8 @@ COMPATIBILITY_DATE = "2026-08-18"
 ATTEMPTS = 3
 RETRY_SECONDS = (0.3, 1.0)
 CONNECT_SECONDS = 10
+LONGEST_FRESH = timedelta(hours=2)
+"""No list is cached for longer than half an hour; a wrong Expires must not end the reading of a region."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,9 +36,10 @@ class Answer:
     def error(self) -> str:
         """ESI's own words for what went wrong."""
         try:
-            return str(msgspec.json.decode(self.body)["error"])[:300]
+            words = str(msgspec.json.decode(self.body)["error"])[:300]
         except (msgspec.MsgspecError, KeyError, TypeError, UnicodeDecodeError):
-            return self.body[:100].decode("utf-8", "replace")
+            words = self.body[:100].decode("utf-8", "replace")
+        return words.replace("\x00", "")
 
 
 @dataclass(slots=True)
@@ -126,10 +129,12 @@ class EsiClient:
                     continue
             traffic.add(answer)
             self._governor.observe(answer.status, answer.headers)
-            if answer.status not in {420, 429} and answer.status < 500:  # noqa: PLR2004 - where HTTP's blame moves
+            fault = f"{answer.status}: {answer.error()}"
+            if answer.status in {420, 429}:
+                self.health.became(fault)
+            elif answer.status < 500:  # noqa: PLR2004 - where HTTP's blame moves
                 self.health.became(None)
                 return answer
-            fault = f"{answer.status}: {answer.error()}"
         self.health.became(fault)
         raise UpstreamUnavailableError(f"{method} {path}: {fault}")
 
@@ -146,4 +151,4 @@ def until(answer: Answer) -> timedelta:
         left = parsedate_to_datetime(answer.headers["Expires"]) - parsedate_to_datetime(answer.headers["Date"])
     except (KeyError, ValueError, TypeError):
         return timedelta()
-    return max(left, timedelta())
+    return min(max(left, timedelta()), LONGEST_FRESH)

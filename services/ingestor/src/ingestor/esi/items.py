@@ -5,8 +5,9 @@ from dataclasses import dataclass
 import msgspec
 
 from ingestor.esi.client import Answer, EsiClient, Traffic
-from ingestor.esi.errors import UpstreamUnavailableError
 from ingestor.esi.models import PublicItem
+
+FULL_PAGE = 1_000
 
 _ITEMS = msgspec.json.Decoder(list[PublicItem])
 
@@ -37,17 +38,19 @@ async def contract_items(esi: EsiClient, contract_id: int, traffic: Traffic) -> 
         if answer.status != 200:  # noqa: PLR2004
             return ItemsMissing(contract_id, f"{answer.status}: {answer.error()}"[:200])
         try:
-            items.update((item.record_id, item) for item in _ITEMS.decode(answer.body))
-        except (msgspec.MsgspecError, UnicodeDecodeError) as error:
-            return ItemsMissing(contract_id, f"unreadable: {error}")
-        page, pages = page + 1, _pages(answer)
+            rows = _ITEMS.decode(answer.body)
+            page, pages = page + 1, _pages(answer, len(rows))
+        except (msgspec.MsgspecError, ValueError) as error:
+            return ItemsMissing(contract_id, f"unreadable: {error}"[:200])
+        items.update((item.record_id, item) for item in rows)
     if not items:
         return ItemsMissing(contract_id, "an empty answer: not known yet")
     return ItemsRead(contract_id, tuple(items[record_id] for record_id in sorted(items)))
 
 
-def _pages(answer: Answer) -> int:
-    try:
-        return int(answer.headers.get("X-Pages", "1"))
-    except ValueError as error:
-        raise UpstreamUnavailableError("unreadable X-Pages") from error
+def _pages(answer: Answer, rows: int) -> int:
+    """`X-Pages`, 1 where it is absent; raises `ValueError` if it says nothing, or is absent from a full page."""
+    stated = answer.headers.get("X-Pages")
+    if stated is None and rows >= FULL_PAGE:
+        raise ValueError("a full page without X-Pages")
+    return int(stated or "1")

@@ -29,13 +29,13 @@ async def public_contracts(esi: EsiClient, region_id: int, traffic: Traffic) -> 
 
     Raises `UpstreamRefusedError` for a region ESI does not know and `UpstreamUnavailableError` when it cannot be read.
     """
-    for _ in range(SWEEPS):
+    for reading in range(SWEEPS):
+        await asyncio.sleep(SHEARED_PAUSE_SECONDS if reading else 0)
         pages = await _read(esi, region_id, traffic)
         fault = shear(pages) if pages else "a page vanished while the others were read"
         if pages and fault is None:
             break
         log.info("list is sheared", region_id=region_id, fault=fault)
-        await asyncio.sleep(SHEARED_PAUSE_SECONDS)
     if not pages:
         raise UpstreamUnavailableError("the list kept changing while it was read")
     return assemble(region_id, pages)
@@ -66,9 +66,9 @@ def _decode(body: bytes) -> tuple[tuple[PublicContract, ...], int]:
     """The readable rows and the number of the others. Raises `UpstreamUnavailableError` for what is no list."""
     try:
         rows = _ROWS.decode(body)
-    except msgspec.ValidationError:
+    except (msgspec.ValidationError, UnicodeDecodeError):
         return _row_by_row(body)
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+    except msgspec.DecodeError as error:
         raise UpstreamUnavailableError(f"unreadable list: {error}") from error
     good = tuple(row for row in rows if storable(row))
     return good, len(rows) - len(good)
@@ -83,7 +83,7 @@ def _row_by_row(body: bytes) -> tuple[tuple[PublicContract, ...], int]:
     for raw in raws:
         try:
             row = _ROW.decode(raw)
-        except msgspec.MsgspecError as error:
+        except (msgspec.MsgspecError, UnicodeDecodeError) as error:
             log.warning("row rejected", error=str(error))
         else:
             good.extend([row] if storable(row) else [])

@@ -12,6 +12,7 @@ from msgspec import Meta
 
 Id = Annotated[int, Meta(ge=0, le=2**63 - 1)]
 Quantity = Annotated[int, Meta(ge=-(2**63), le=2**63 - 1)]
+Instant = Annotated[datetime, Meta(tz=True)]
 Small = Annotated[int, Meta(ge=-(2**15), le=2**15 - 1)]
 Number = Annotated[int, Meta(ge=-(2**31), le=2**31 - 1)]
 
@@ -21,8 +22,8 @@ class PublicContract(msgspec.Struct, frozen=True, gc=False):
 
     contract_id: Annotated[int, Meta(gt=0, le=2**63 - 1)]
     type: str
-    date_issued: datetime
-    date_expired: datetime
+    date_issued: Instant
+    date_expired: Instant
     issuer_id: Id
     issuer_corporation_id: Id
     for_corporation: bool = False

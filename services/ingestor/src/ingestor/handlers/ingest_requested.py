@@ -74,9 +74,11 @@ class IngestRequestedHandler:
 async def _in_time(dataset: Ingest, run: Run, traffic: Traffic) -> Any:
     """The dataset's reading, or `UpstreamUnavailableError` when it takes too long."""
     try:
-        async with asyncio.timeout(DEADLINE_SECONDS):
+        async with asyncio.timeout(DEADLINE_SECONDS) as deadline:
             return await dataset.read(run, traffic)
     except TimeoutError as error:
+        if not deadline.expired():
+            raise  # the database's
         raise UpstreamUnavailableError(f"not read within {DEADLINE_SECONDS} s", timedelta(seconds=30)) from error
     except ExceptionGroup as group:
         raise group.exceptions[0] from group

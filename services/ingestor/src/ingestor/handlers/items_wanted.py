@@ -35,6 +35,12 @@ class Haul:
     def type_ids(self) -> list[int]:
         return sorted({item.type_id for entry in self.read for item in entry.items})
 
+    def defer_holders_of(self, type_ids: Sequence[int]) -> None:
+        """Put off the contracts that hold any of `type_ids`, as if they had not been read."""
+        held = [entry for entry in self.read if any(item.type_id in type_ids for item in entry.items)]
+        self.deferred += [entry.contract_id for entry in held]
+        self.read = [entry for entry in self.read if entry not in held]
+
 
 class ItemsWantedHandler:
     """Reads what contracts hold."""
@@ -73,14 +79,18 @@ class ItemsWantedHandler:
         return haul
 
     async def _learn_types(self, engine: AsyncEngine, haul: Haul, traffic: Traffic) -> None:
-        """Types that nobody knew are asked for, once; while upstream cannot say, their contracts stay wanted."""
+        """Types that nobody knew are asked for, once; while upstream cannot say, their contracts are deferred."""
         async with engine.connect() as connection:
             unknown = await universe.unknown_types(connection, haul.type_ids())
         if not unknown:
             return
         try:
-            found = await describe_types(engine, self._esi, unknown, traffic)
-        except UpstreamUnavailableError:
+            async with asyncio.timeout(DEADLINE_SECONDS) as deadline:
+                found = await describe_types(engine, self._esi, unknown, traffic)
+        except (UpstreamUnavailableError, TimeoutError) as error:
+            if isinstance(error, TimeoutError) and not deadline.expired():
+                raise  # the database's
+            haul.defer_holders_of(unknown)
             return
         async with engine.begin() as connection:
             await learn(connection, found)
@@ -100,14 +110,14 @@ class ItemsWantedHandler:
         )
 
     async def _count(self, connection: AsyncConnection, settled: Settled, traffic: Traffic) -> None:
-        """Tell each run of its contracts; the requests are put down to the run with the most of them."""
-        by_share = sorted(settled.of_runs(), key=lambda run_id: (-settled.done[run_id], str(run_id)))
-        for place, run_id in enumerate(by_share):
+        """Tell each run of its contracts, in one order for all; requests are put down to the run with the most."""
+        busiest = max(settled.of_runs(), key=lambda run_id: settled.done[run_id], default=None)
+        for run_id in sorted(settled.of_runs()):
             await self._runs.items_progressed(
                 connection,
                 run_id,
                 done=settled.done[run_id],
                 failed=settled.failed[run_id],
-                requests=traffic.requests if place == 0 else 0,
-                received=traffic.bytes if place == 0 else 0,
+                requests=traffic.requests if run_id == busiest else 0,
+                received=traffic.bytes if run_id == busiest else 0,
             )

@@ -83,6 +83,7 @@ class ContractStore:
 
     async def _stage(self, raw: Any, listing: Listing) -> None:
         await raw.execute(sql.CREATE_LISTING)
+        await raw.execute(sql.INDEX_LISTING)
         await raw.copy_records_to_table(
             "listing", records=[_record(row) for row in listing.rows], columns=sql.LISTING_COLUMNS
         )

@@ -14,7 +14,7 @@ from common.database import asyncpg_connection
 from common.events import ContractEnriched
 from common.messaging.outbox import Outbox
 from common.tables import contracts, groups, types
-from ingestor.domain.retrying import MAX_ITEM_ATTEMPTS, pause_after
+from ingestor.domain.retrying import MAX_ITEM_ATTEMPTS, pause_after, pause_while_away
 from ingestor.domain.summary import VERSION, Summary, TypeFacts
 from ingestor.esi.items import ItemsMissing, ItemsRead
 from ingestor.stores import sql
@@ -79,25 +79,23 @@ class ItemStore:
         deferred_for: timedelta,
     ) -> list[int]:
         """Returns the contracts whose items are given up: budget spent, or gone from the market meanwhile."""
-        rows: list[tuple[object, ...]] = []
-        failed: list[int] = []
+        rows: list[tuple[int, str, int, str, timedelta]] = []
         for entry in missing:
             if entry.contract_id not in wanted:
                 continue
             contract = wanted[entry.contract_id]
             attempts = contract["items_attempts"] + 1
-            spent = attempts >= MAX_ITEM_ATTEMPTS or contract["delisted_at"] is not None
-            failed.extend([entry.contract_id] if spent else [])
-            state = "failed" if spent else "wanted"
-            rows.append((entry.contract_id, state, attempts, entry.reason, pause_after(attempts)))
-        rows.extend(
-            (contract_id, "wanted", wanted[contract_id]["items_attempts"], "upstream is away", deferred_for)
-            for contract_id in deferred
-            if contract_id in wanted
-        )
+            spent = attempts >= MAX_ITEM_ATTEMPTS or contract["gone"]
+            rows.append((entry.contract_id, _state(spent), attempts, entry.reason, pause_after(attempts)))
+        for contract_id in deferred:
+            if contract_id in wanted:
+                contract = wanted[contract_id]
+                after = max(deferred_for, pause_while_away(contract["waiting"]))
+                state = _state(contract["gone"])
+                rows.append((contract_id, state, contract["items_attempts"], "upstream is away", after))
         if rows:
             await raw.execute(sql.POSTPONE, *_columns(rows, 5))
-        return failed
+        return [contract_id for contract_id, state, *_ in rows if state == "failed"]
 
 
 async def wanted_of(connection: AsyncConnection, contract_ids: Sequence[int]) -> list[int]:
@@ -118,6 +116,10 @@ async def type_facts(connection: AsyncConnection, type_ids: Sequence[int]) -> di
         .where(types.c.type_id.in_(type_ids))
     )
     return {row.type_id: TypeFacts(row.name, row.category_id) for row in rows}
+
+
+def _state(given_up: bool) -> str:  # noqa: FBT001 - the one thing it says
+    return "failed" if given_up else "wanted"
 
 
 def _summary_row(entry: ItemsRead, summary: Summary) -> tuple[object, ...]:

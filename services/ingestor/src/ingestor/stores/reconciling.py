@@ -47,9 +47,12 @@ RETURNING region_id, contract_id
 """)
 
 NAMES_DUE = text("""
-/* reconcile.names_due */
+/* reconcile.names_due: one run at a time, and none right after a failure */
 SELECT EXISTS (SELECT FROM names WHERE name IS NULL AND due_at <= now())
-   AND NOT EXISTS (SELECT FROM runs WHERE dataset = 'names' AND state IN ('queued', 'running'))
+   AND NOT EXISTS (
+     SELECT FROM runs
+      WHERE dataset = 'names'
+        AND (state IN ('queued', 'running') OR (state = 'failed' AND finished_at > now() - interval '10 minutes')))
 """)
 
 
@@ -69,4 +72,5 @@ async def unfinished(connection: AsyncConnection) -> Unfinished:
     by_region: dict[int, list[int]] = defaultdict(list)
     for region_id, contract_id in await connection.execute(LOST_ITEMS):
         by_region[region_id].append(contract_id)
-    return Unfinished(list(runs), by_region, bool(await connection.scalar(NAMES_DUE)))
+    contracts = {region_id: sorted(ids) for region_id, ids in by_region.items()}
+    return Unfinished(list(runs), contracts, bool(await connection.scalar(NAMES_DUE)))

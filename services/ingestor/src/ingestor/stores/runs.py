@@ -30,7 +30,7 @@ from common.tables import COUNTS, ingest_requests, runs, sweeps
 IN_HAND = timedelta(seconds=90)
 """How long a run that somebody works on is left alone; above the deadline of that work."""
 
-_open = runs.c.state.in_(["queued", "running"])
+_unlisted = runs.c.state.in_(["queued", "running"]) & runs.c.listed_at.is_(None)
 _FINISHED = (*(runs.c[count] for count in COUNTS), runs.c.run_id, runs.c.dataset, runs.c.scope, runs.c.reason)
 
 
@@ -88,7 +88,7 @@ class RunStore:
                     "attempts": runs.c.attempts + 1,
                     "started_at": func.coalesce(runs.c.started_at, func.now()),
                 },
-                where=_open & runs.c.listed_at.is_(None),
+                where=_unlisted,
             )
             .returning(runs.c.attempts)
         )
@@ -97,10 +97,13 @@ class RunStore:
         return None if attempt is None else int(attempt)
 
     async def defer(self, connection: AsyncConnection, run_id: UUID, *, reason: str, after: timedelta) -> None:
-        """Put the run back in the queue; the reconciliation sends it again when the time has come."""
+        """Put the run back in the queue; the reconciliation sends it again when the time has come.
+
+        A run that somebody else has listed meanwhile stays as it is.
+        """
         await connection.execute(
             update(runs)
-            .where(runs.c.run_id == run_id, _open)
+            .where(runs.c.run_id == run_id, _unlisted)
             .values(state="queued", reason=reason, due_at=func.clock_timestamp() + after)
         )
 
@@ -111,8 +114,8 @@ class RunStore:
         """
         row = await connection.execute(
             update(runs)
-            .where(runs.c.run_id == run.run_id, _open, runs.c.listed_at.is_(None))
-            .values(**counts, reason=flaw, listed_at=func.now(), due_at=None)
+            .where(runs.c.run_id == run.run_id, _unlisted)
+            .values(**counts, state="running", reason=flaw, listed_at=func.now(), due_at=None)
             .returning(*_FINISHED)
         )
         found = row.one_or_none()
@@ -127,7 +130,7 @@ class RunStore:
         """End the run before its rows were stored: failed, cancelled, or skipped with the reason."""
         row = await connection.execute(
             update(runs)
-            .where(runs.c.run_id == run_id, _open)
+            .where(runs.c.run_id == run_id, _unlisted)
             .values(state=state, reason=reason, finished_at=func.now(), due_at=None)
             .returning(*_FINISHED)
         )

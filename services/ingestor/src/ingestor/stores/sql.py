@@ -25,6 +25,11 @@ CREATE TEMPORARY TABLE IF NOT EXISTS listing ON COMMIT DELETE ROWS AS
 SELECT {", ".join(LISTING_COLUMNS)} FROM contracts WITH NO DATA
 """  # noqa: S608 - our own column names
 
+INDEX_LISTING = """
+/* contracts.index_listing: without it a merge of 46,000 took 70 s while `contracts` had no statistics yet */
+CREATE UNIQUE INDEX IF NOT EXISTS listing_contract_id ON listing (contract_id)
+"""
+
 LOCK_COVERAGE = """
 /* contracts.lock_coverage: one merge per region at a time, and none of an older generation */
 INSERT INTO coverage AS c (region_id, generation, fresh_until, swept_at)
@@ -86,10 +91,11 @@ UPDATE coverage
 """
 
 RECORD_SWEEP = """
-/* contracts.record_sweep */
+/* contracts.record_sweep: a twin that comes second finds its run listed, and is undone */
 INSERT INTO sweeps (run_id, region_id, generation, fresh_until, complete, pages,
                     fetched, listed, changed, unchanged, rejected, delisted)
 VALUES ($1, $2, $3, now() + $4, $5, $6, $7, $8, $9, $10, $11, $12)
+ON CONFLICT (run_id) DO NOTHING
 """
 
 WANT_NAMES = """
@@ -101,7 +107,8 @@ ON CONFLICT DO NOTHING
 
 STILL_WANTED = """
 /* items.still_wanted: locked in one order by everybody */
-SELECT contract_id, region_id, items_run_id, items_attempts, delisted_at
+SELECT contract_id, region_id, items_run_id, items_attempts, now() - listed_at AS waiting,
+       delisted_at IS NOT NULL OR date_expired <= now() AS gone
   FROM contracts WHERE contract_id = ANY($1::bigint[]) AND items_state = 'wanted'
  ORDER BY contract_id FOR UPDATE
 """

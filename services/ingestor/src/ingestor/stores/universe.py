@@ -42,7 +42,9 @@ async def load_packaged(connection: AsyncConnection) -> bool:
 
 
 async def unknown_types(connection: AsyncConnection, type_ids: Sequence[int]) -> list[int]:
-    rows = await connection.scalars(select(types.c.type_id).where(types.c.type_id.in_(type_ids)))
+    """Those of `type_ids` that lack a description, or whose group does."""
+    described = select(types.c.type_id).join(groups, groups.c.group_id == types.c.group_id)
+    rows = await connection.scalars(described.where(types.c.type_id.in_(type_ids)))
     return sorted(set(type_ids) - set(rows))
 
 

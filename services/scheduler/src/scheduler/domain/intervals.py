@@ -22,10 +22,10 @@ class Interval:
         """The first slot later than `moment`."""
         return self.at_or_after(moment + timedelta(microseconds=1))
 
-    def between(self, first: datetime, until: datetime) -> list[datetime]:
-        """The slots from `first` to `until`, both included."""
+    def between(self, first: datetime, until: datetime, *, at_most: int) -> list[datetime]:
+        """The slots from `first` to `until`, both included; of more than `at_most` the oldest."""
         start = self.at_or_after(first)
-        count = max((until - start) // self.every + 1, 0)
+        count = min(max((until - start) // self.every + 1, 0), at_most)
         return [start + number * self.every for number in range(count)]
 
 

@@ -96,35 +96,52 @@ async def add(connection: AsyncConnection, definition: Definition, *, first: dat
     return bool(added.rowcount)
 
 
-async def claim_due(connection: AsyncConnection) -> list[DueSchedule]:
-    """Schedules that have come due, locked until the transaction ends."""
-    return [
-        DueSchedule(_definition(row), row["next_due_at"], row["now"], row["busy"])
-        for row in (await connection.execute(DUE)).mappings()
-    ]
+async def claim_due(connection: AsyncConnection) -> tuple[list[DueSchedule], dict[str, str]]:
+    """Schedules that have come due, locked until the transaction ends, and what is wrong with those that are no use."""
+    due: list[DueSchedule] = []
+    unreadable: dict[str, str] = {}
+    for row in (await connection.execute(DUE)).mappings():
+        try:
+            due.append(DueSchedule(_definition(row), row["next_due_at"], row["now"], row["busy"]))
+        except ValueError as error:
+            unreadable[row["schedule_id"]] = str(error)
+    return due, unreadable
 
 
-async def record(connection: AsyncConnection, slots: Sequence[DecidedSlot]) -> None:
-    """Write the ledger; a slot that has a line already violates its primary key."""
-    await connection.execute(
-        schedule_slots.insert(),
-        [
-            {
-                "schedule_id": slot.schedule_id,
-                "slot_at": slot.slot_at,
-                "fate": slot.fate,
-                "decided_at": slot.decided_at,
-                "lateness_ms": _bounded(slot.decided_at - slot.slot_at),
-                "run_id": slot.run_id,
-            }
-            for slot in slots
-        ],
+async def record(connection: AsyncConnection, slots: Sequence[DecidedSlot]) -> set[datetime]:
+    """Write the ledger and return the slots that had no line in it yet: those that may take effect."""
+    if not slots:
+        return set()
+    recorded = await connection.scalars(
+        insert(schedule_slots)
+        .values(
+            [
+                {
+                    "schedule_id": slot.schedule_id,
+                    "slot_at": slot.slot_at,
+                    "fate": slot.fate,
+                    "decided_at": slot.decided_at,
+                    "lateness_ms": _bounded(slot.decided_at - slot.slot_at),
+                    "run_id": slot.run_id,
+                }
+                for slot in slots
+            ]
+        )
+        .on_conflict_do_nothing()
+        .returning(schedule_slots.c.slot_at)
     )
+    return set(recorded)
 
 
 async def move_on(connection: AsyncConnection, schedule_id: str, next_due_at: datetime) -> None:
     await connection.execute(
         update(schedules).where(schedules.c.schedule_id == schedule_id).values(next_due_at=next_due_at)
+    )
+
+
+async def pause(connection: AsyncConnection, schedule_id: str, *, note: str) -> None:
+    await connection.execute(
+        update(schedules).where(schedules.c.schedule_id == schedule_id).values(paused=True, note=note)
     )
 
 
@@ -151,5 +168,5 @@ def _definition(row: Any) -> Definition:
         action=row["action"],
         overlap=row["overlap"],
         dataset=row["dataset"] and Dataset(row["dataset"]),
-        scope=Scope(**row["scope"]),
+        scope=msgspec.convert(row["scope"], Scope),
     )
