@@ -1,0 +1,151 @@
+"""The ingestor's handlers in this process, on a real database and an upstream; messages travel by hand."""
+
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+from typing import Any, TypeVar
+from uuid import UUID
+
+import msgspec
+from pydantic import SecretStr
+from sqlalchemy import Row
+from sqlalchemy.ext.asyncio import AsyncEngine
+from sqlalchemy.sql import text
+
+from common.errors import AlreadyHandledError
+from common.events import Event, IngestRequested, ItemsWanted, ScheduleDue
+from common.ids import new_id
+from common.messaging.delivery import Delivery, handled
+from common.messaging.outbox import Outbox
+from common.telemetry import continued
+from ingestor.datasets import Ingredients, discover
+from ingestor.domain.listing import Listing
+from ingestor.esi.client import EsiClient
+from ingestor.esi.governor import Governor
+from ingestor.esi.models import PublicContract
+from ingestor.handlers.ingest_requested import IngestRequestedHandler
+from ingestor.handlers.items_wanted import ItemsWantedHandler
+from ingestor.handlers.schedule_due import ScheduleDueHandler
+from ingestor.settings import IngestorSettings
+from ingestor.stores.contracts import ContractStore, Merged
+from ingestor.stores.items import ItemStore
+from ingestor.stores.runs import RunStore
+
+E = TypeVar("E", bound=Event)
+
+NOON = datetime(2026, 11, 1, 12, tzinfo=UTC)
+REGION = 10000002
+NOWHERE = "http://127.0.0.1:9"
+
+
+def settings(url: str, *, timeout: float = 15.0, concurrency: int = 20) -> IngestorSettings:
+    """The ingestor's settings for an upstream at `url`."""
+    return IngestorSettings(
+        database_url=SecretStr("postgresql://nobody@127.0.0.1:1/none"),
+        kafka_bootstrap_servers="127.0.0.1:9",
+        esi_base_url=url,
+        esi_timeout=timeout,
+        esi_user_agent="freeport-tests/1.0 (tests@example.com)",
+        esi_concurrency=concurrency,
+    )
+
+
+@asynccontextmanager
+async def client(url: str, *, timeout: float = 15.0) -> AsyncIterator[EsiClient]:  # noqa: ASYNC109 - ESI_TIMEOUT
+    async with EsiClient(settings(url, timeout=timeout), Governor(20)) as esi:
+        yield esi
+
+
+class Ingestion:
+    """Handlers and what they wrote."""
+
+    def __init__(self, engine: AsyncEngine, esi: EsiClient) -> None:
+        self.engine = engine
+        self.esi = esi
+        self.outbox = Outbox("ingestor")
+        self.runs = RunStore(self.outbox)
+        self._contracts = ContractStore(self.outbox)
+        self._handlers: dict[type[Event], Any] = {
+            IngestRequested: IngestRequestedHandler(discover(Ingredients(engine, esi, self.outbox)), self.runs),
+            ItemsWanted: ItemsWantedHandler(esi, ItemStore(self.outbox), self.runs),
+            ScheduleDue: ScheduleDueHandler(self.runs, self.outbox),
+        }
+
+    async def deliver(self, event: Event, *, times: int = 2, message_id: UUID | None = None) -> None:
+        """Hand `event` over as consumers do: more often than once, under one id, unless it took effect before."""
+        trace = continued(None, None)
+        delivery = Delivery(message_id or new_id(), event, trace, "ingestor", self.engine)
+        for _ in range(times):
+            async with self.engine.connect() as connection:
+                if await handled(connection, "ingestor", [delivery.id]):
+                    return
+            try:
+                await self._handlers[type(event)](delivery)
+            except AlreadyHandledError:
+                continue
+
+    async def sent(self, kind: type[E]) -> list[E]:
+        """Events of `kind` in the outbox, oldest first."""
+        found = await self.rows("SELECT payload FROM outbox WHERE event_type = :type ORDER BY id", type=kind.type)
+        return [msgspec.json.decode(row.payload, type=kind) for row in found]
+
+    async def take(self, kind: type[E]) -> list[E]:
+        """The same, and they leave the outbox as if they were relayed."""
+        events = await self.sent(kind)
+        await self.execute("DELETE FROM outbox WHERE event_type = :type", type=kind.type)
+        return events
+
+    async def merge(self, listing: Listing) -> Merged:
+        """Merge a list under a run of its own."""
+        async with self.engine.begin() as connection:
+            return await self._contracts.merge(connection, listing, run_id=new_id())
+
+    async def rows(self, query: str, **arguments: object) -> Sequence[Row[Any]]:
+        async with self.engine.connect() as connection:
+            return (await connection.execute(text(query), arguments)).all()
+
+    async def row(self, query: str, **arguments: object) -> Row[Any]:
+        (found,) = await self.rows(query, **arguments)
+        return found
+
+    async def value(self, query: str, **arguments: object) -> Any:
+        return (await self.row(query, **arguments))[0]
+
+    async def execute(self, statement: str, **arguments: object) -> None:
+        async with self.engine.begin() as connection:
+            await connection.execute(text(statement), arguments)
+
+    async def run(self, run_id: UUID) -> Row[Any]:
+        return await self.row("SELECT * FROM runs WHERE run_id = :run_id", run_id=run_id)
+
+
+@asynccontextmanager
+async def ingestion(engine: AsyncEngine, url: str = NOWHERE) -> AsyncIterator[Ingestion]:
+    async with client(url) as esi:
+        yield Ingestion(engine, esi)
+
+
+def contract(contract_id: int, **fields: Any) -> PublicContract:
+    """A row of a list: an exchange of 2026 unless `fields` say otherwise."""
+    plain: dict[str, Any] = {
+        "type": "item_exchange",
+        "date_issued": NOON - timedelta(days=1),
+        "date_expired": NOON + timedelta(days=27),
+        "issuer_id": 90_000_000 + contract_id % 1000,
+        "issuer_corporation_id": 98_000_001,
+        "start_location_id": 60003760,
+        "end_location_id": 60003760,
+        "price": Decimal("1250000.5"),
+        "volume": 0.01,
+        "title": "",
+    }
+    return PublicContract(contract_id=contract_id, **{**plain, **fields})
+
+
+def whole_list(
+    *rows: PublicContract, at: datetime = NOON, flaw: str | None = None, rejected: int = 0, region_id: int = REGION
+) -> Listing:
+    """A region's list of the generation `at`."""
+    ordered = tuple(sorted(rows, key=lambda row: row.contract_id))
+    return Listing(region_id, at, timedelta(minutes=10), 1, ordered, rejected, flaw)
