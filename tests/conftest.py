@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import AsyncIterator, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Protocol
 
@@ -63,18 +64,31 @@ async def engine(database: DatabaseSettings) -> AsyncIterator[AsyncEngine]:
     await engine.dispose()
 
 
+@contextmanager
+def running_broker(folder: Path) -> Iterator[Broker]:
+    """A broker without memory of others: the embedded one, or Apache Kafka if TEST_BROKER says so."""
+    server = _apache_kafka(folder) if APACHE_KAFKA else EmbeddedBroker(folder, free_port())
+    server.start()
+    try:
+        yield server
+    finally:
+        server.stop()
+
+
 @pytest.fixture
 def broker(tmp_path: Path) -> Iterator[Broker]:
-    """A broker without memory of other tests: the embedded one, or Apache Kafka if TEST_BROKER says so."""
-    server = _apache_kafka(tmp_path) if APACHE_KAFKA else EmbeddedBroker(tmp_path, free_port())
-    server.start()
-    yield server
-    server.stop()
+    """A broker of the test's own."""
+    with running_broker(tmp_path) as server:
+        yield server
 
 
 @pytest.fixture
 def kafka(broker: Broker) -> KafkaSettings:
     """Settings for `broker`, impatient as tests are."""
+    return impatient(broker)
+
+
+def impatient(broker: Broker) -> KafkaSettings:
     return KafkaSettings(
         kafka_bootstrap_servers=broker.bootstrap_servers,
         kafka_session_timeout_ms=2_000,

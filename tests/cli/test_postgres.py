@@ -144,7 +144,7 @@ def others_reach(path: Path) -> bool:
 async def test_root_runs_a_database_of_another_user_as_that_user(
     tmp_path: Path, fresh_cluster: Path, port: int
 ) -> None:
-    for parent in [tmp_path, *tmp_path.parents[:2]]:
+    for parent in [tmp_path, *tmp_path.parents[:3]]:
         parent.chmod(0o755)
     give_away(fresh_cluster, NOBODY)
 

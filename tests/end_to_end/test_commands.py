@@ -6,98 +6,93 @@ from typing import Any
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
 
 from common.settings import KafkaSettings
+from end_to_end.conftest import World
 from support.freeport import Freeport, eventually
-from support.simulated_esi import SimulatedEsi
 
 COMMAND = {"dataset": "contracts", "scope": {"region_id": 10000043}, "force": True}
 COMMANDS = "freeport.ingest.commands.v1"
 RUNS = "freeport.ingest.runs.v1"
 
 
-def test_a_command_over_http_becomes_a_run_that_ends_and_is_told_of(freeport: Freeport, kafka: KafkaSettings) -> None:
+def test_a_command_over_http_becomes_a_run_that_ends_and_is_told_of(shared: World) -> None:
     request_id = "told-by-a-test-1"
 
-    reply = freeport.ask("POST", "/api/v1/data/ingest", COMMAND, {"X-Request-ID": request_id})
+    reply = shared.freeport.ask("POST", "/api/v1/data/ingest", COMMAND, {"X-Request-ID": request_id})
 
     assert reply.status == 202
     assert reply.headers["x-request-id"] == request_id
-    run = eventually(lambda: _ended(freeport, reply.headers["location"]))
+    run = eventually(lambda: _ended(shared.freeport, reply.headers["location"]))
     assert run["state"] == "succeeded"
     assert run["counts"]["unchanged"] == run["counts"]["fetched"] > 0
-    told = [record for record in asyncio.run(_read(kafka, RUNS)) if record.key.decode() == run["run_id"]]
+    told = [record for record in asyncio.run(_read(shared.kafka, RUNS)) if record.key.decode() == run["run_id"]]
     assert [_header(record, "ce_type").split(".")[-2] for record in told] == ["accepted", "started", "finished"]
     assert {_header(record, "x-request-id") for record in told} == {request_id}
     assert {_header(record, "traceparent").split("-")[1] for record in told} == {
         reply.headers["traceparent"].split("-")[1]
     }
-    assert request_id in freeport.log("api")
-    assert request_id in freeport.log("ingestor")
+    assert request_id in shared.freeport.log("api")
+    assert request_id in shared.freeport.log("ingestor")
 
 
-def test_a_command_from_a_plain_producer_without_headers_runs_and_shows_up(
-    freeport: Freeport, kafka: KafkaSettings
-) -> None:
-    asyncio.run(_produce(kafka, [json.dumps(COMMAND).encode()]))
+def test_a_command_from_a_plain_producer_without_headers_runs_and_shows_up(shared: World) -> None:
+    asyncio.run(_produce(shared.kafka, [json.dumps(COMMAND).encode()]))
 
     def run() -> Any:
-        runs = freeport.get("/api/v1/data/runs", dataset="contracts")["items"]
+        runs = shared.freeport.get("/api/v1/data/runs", dataset="contracts")["items"]
         return next((run for run in runs if run["source"] == "kafka" and run["state"] == "succeeded"), None)
 
     assert eventually(run, what="the plain producer's run")["scope"] == {"region_id": 10000043}
 
 
-def test_poison_is_set_aside_byte_for_byte_and_the_good_ones_around_it_are_handled(
-    freeport: Freeport, kafka: KafkaSettings
-) -> None:
+def test_poison_is_set_aside_byte_for_byte_and_the_good_ones_around_it_are_handled(shared: World) -> None:
     good = json.dumps(COMMAND).encode()
     poison = [b"{", b"\xff\x00\xfe", b'{"dataset": "nonsense"}', b"[" * 100_000, b"x" * 900_000, b'"\\u0000"', b""]
 
-    asyncio.run(_produce(kafka, [good, *poison, None, good], headers=[("broken", b"\xff\xfe"), ("null", None)]))
+    carried_out = "SELECT count(*) FROM runs WHERE source = 'kafka' AND state = 'succeeded'"
+    before = shared.freeport.value(carried_out)
+
+    asyncio.run(_produce(shared.kafka, [good, *poison, None, good], headers=[("broken", b"\xff\xfe"), ("null", None)]))
 
     def handled() -> bool:
-        return int(freeport.value("SELECT count(*) FROM runs WHERE source = 'kafka' AND state = 'succeeded'")) == 2
+        return bool(shared.freeport.value(carried_out) == before + 2)
 
     eventually(handled, what="both good commands are carried out")
-    letters = freeport.rows("SELECT value, reason, header_values FROM dead_letters")
+    letters = shared.freeport.rows("SELECT value, reason, header_values FROM dead_letters")
     assert sorted(letter["value"] or b"NULL" for letter in letters) == sorted(
         value or b"NULL" for value in [*poison, None]
     )
     assert all(letter["reason"] for letter in letters)
     assert all(letter["header_values"] == [b"\xff\xfe", None] for letter in letters)
-    told = eventually(lambda: asyncio.run(_read(kafka, "freeport.dead-letters.v1")))
+    told = eventually(lambda: asyncio.run(_read(shared.kafka, "freeport.dead-letters.v1")))
     assert {_header(record, "ce_type") for record in told} == {"freeport.dead_letter.v1"}
 
 
-def test_a_command_for_a_region_that_does_not_exist_ends_as_failed_and_says_why(
-    freeport: Freeport, kafka: KafkaSettings
-) -> None:
-    asyncio.run(_produce(kafka, [b'{"dataset": "contracts", "scope": {"region_id": 99}}']))
+def test_a_command_for_a_region_that_does_not_exist_ends_as_failed_and_says_why(shared: World) -> None:
+    asyncio.run(_produce(shared.kafka, [b'{"dataset": "contracts", "scope": {"region_id": 99}}']))
 
     def failed() -> Any:
-        runs = freeport.get("/api/v1/data/runs", state="failed")["items"]
+        runs = shared.freeport.get("/api/v1/data/runs", state="failed")["items"]
         return runs[0] if runs else None
 
     assert "Region not found" in eventually(failed, what="the run fails")["reason"]
 
 
-def test_upstream_down_at_the_start_is_told_and_ingestion_begins_when_it_returns(
-    idle: Freeport, esi: SimulatedEsi
-) -> None:
-    esi.control("faults", down=True)
-    idle.start("ingestor", "scheduler", "api")
+def test_upstream_down_at_the_start_is_told_and_ingestion_begins_when_it_returns(own: World) -> None:
+    own.esi.control("faults", down=True)
+    own.freeport.start("ingestor", "scheduler", "api")
 
     def told() -> bool:
         try:
-            reply = idle.ask("GET", "/health/ready")
+            reply = own.freeport.ask("GET", "/health/ready")
         except OSError:
             return False
         return reply.status == 503 and b"upstream" in reply.body
 
     eventually(told, what="readiness names the upstream")
-    esi.control("faults", down=False)
+    own.esi.control("faults", down=False)
 
-    eventually(lambda: idle.loaded(2), what="the market is loaded")
-    eventually(idle.ready, what="readiness says so")
+    eventually(lambda: own.freeport.loaded(2), what="the market is loaded")
+    eventually(own.freeport.ready, what="readiness says so")
 
 
 def _ended(freeport: Freeport, location: str) -> Any:

@@ -108,7 +108,7 @@ async def test_a_command_without_a_run_gets_one_that_every_delivery_shares(inges
 
     await ingestor.deliver(plain, message_id=message_id)
 
-    assert await ingestor.value("SELECT source FROM runs") == "kafka"
+    assert await ingestor.value("SELECT source FROM runs WHERE dataset = 'contracts'") == "kafka"
 
 
 async def test_a_region_that_upstream_does_not_know_fails_with_upstreams_words(ingestor: Ingestion) -> None:

@@ -37,6 +37,6 @@ def stand_in(
         return launched([sys.executable, "-S", str(SCRIPT), name, str(journal), word])
 
     async def ready(pid: int) -> bool:
-        return f"started {name} {pid}" in read_journal(journal)
+        return word != "fail" and f"started {name} {pid}" in read_journal(journal)
 
     return Process(name, command, {"PATH": "/usr/bin:/bin"}, ready, after, restarts_with, once=word == "once")

@@ -127,16 +127,30 @@ class ContractStore:
         await self._outbox.write(connection, [*listed, *changed, *delisted])
 
 
-async def fresh_until(connection: AsyncConnection, region_id: int) -> datetime | None:
-    """Until when upstream has nothing newer than what was merged completely; None when it may have by now."""
-    moment: datetime | None = await connection.scalar(
-        select(coverage.c.fresh_until).where(
+@dataclass(frozen=True, slots=True)
+class Freshness:
+    """Until when upstream has nothing newer than what we hold: how long that is yet, and how long it was in all."""
+
+    until: datetime
+    left: timedelta
+    whole: timedelta
+
+
+async def fresh(connection: AsyncConnection, region_id: int) -> Freshness | None:
+    """How fresh the region's last complete list is; None when upstream may have a newer one by now."""
+    row = await connection.execute(
+        select(
+            coverage.c.fresh_until,
+            coverage.c.fresh_until - func.now(),
+            coverage.c.fresh_until - coverage.c.swept_at,
+        ).where(
             coverage.c.region_id == region_id,
             coverage.c.complete_generation == coverage.c.generation,
             coverage.c.fresh_until > func.now(),
         )
     )
-    return moment
+    found = row.one_or_none()
+    return None if found is None else Freshness(*found)
 
 
 def _record(row: PublicContract) -> tuple[object, ...]:
