@@ -40,7 +40,7 @@ test: $(INSTALLED) ## Run every test on a real PostgreSQL, broker and upstream
 	@$(BIN)/pytest -n 4 --dist loadscope
 
 test-kafka: $(INSTALLED) ## Run the end-to-end and fault tests on Apache Kafka (needs Java 17+ and Maven)
-	@TEST_BROKER=apache-kafka $(BIN)/pytest tests/support tests/end_to_end tests/chaos
+	@TEST_BROKER=apache-kafka $(BIN)/pytest -n 3 --dist loadscope tests/support tests/end_to_end tests/chaos
 
 check: $(INSTALLED) ## Lint, format check, types, architecture, compose file and Dockerfile
 	@$(BIN)/ruff check

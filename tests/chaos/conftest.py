@@ -117,6 +117,11 @@ class LocalStack(Freeport):
             return None
         return reply.headers["location"] if reply.status == 202 else None
 
+    def loads_on(self) -> None:
+        """Wait until more is stored than before, or all is: the moment to strike."""
+        before = self.stored()
+        eventually(lambda: self.stored() > before or (before and self.everything_ended()), what="the market loads on")
+
     def everything_ended(self) -> bool:
         """Whether the market is loaded and every accepted run is over, going by rows alone."""
         try:
