@@ -20,7 +20,7 @@ $(INSTALLED): requirements.lock $(PROJECTS:%=%/pyproject.toml)
 	  { echo "Freeport needs Python 3.11 or newer; $(PYTHON) is $$($(PYTHON) --version 2>&1). Try: make PYTHON=python3.12 $(MAKECMDGOALS)"; exit 1; }
 	@test -x $(BIN)/python || $(PYTHON) -m venv .venv || \
 	  { rm -rf .venv; echo "$(PYTHON) cannot make a virtual environment. On Debian and Ubuntu: apt install python3-venv"; exit 1; }
-	@echo "Installing into .venv (a minute, once)"
+	@echo "Installing into .venv (a minute or two, once)"
 ifneq ($(UV),)
 	@VIRTUAL_ENV=.venv $(UV) pip sync --quiet --require-hashes requirements.lock
 	@VIRTUAL_ENV=.venv $(UV) pip install --quiet --no-deps --no-build-isolation $(EDITABLE)

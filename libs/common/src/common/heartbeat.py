@@ -17,7 +17,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from sqlalchemy.sql import text
 
 from common import clock
-from common.database import create_engine
+from common.database import create_engine, is_transient
 from common.logs import get_logger
 from common.settings import DatabaseSettings, read_settings
 from common.tables import heartbeats
@@ -98,6 +98,9 @@ def main() -> None:
         fault = asyncio.run(check(settings, service, socket.gethostname()))
     except (SQLAlchemyError, OSError) as error:
         fault = f"database: {type(error).__name__}"
+        if is_transient(error):  # the database's own check tells; that this process is stuck cannot be told now
+            sys.stderr.write(f"{fault}\n")
+            return
     if fault:
         raise SystemExit(fault)
 

@@ -69,7 +69,7 @@ def judge(seen: Observation) -> Verdict:
         degraded.append("scheduler: none is alive")
     upstream = seen.upstream
     if upstream is not None and not upstream["ok"]:
-        (degraded if seen.regions else missing).append(f"upstream: {upstream.get('error') or 'is down'}")
+        (degraded if seen.regions else missing).append(f"upstream: {upstream.get('error') or 'was not asked yet'}")
     if not seen.regions:
         degraded.append("market: no region has been read yet")
     return Verdict(missing, degraded)

@@ -25,7 +25,9 @@ from common.logs import get_logger
 from common.messaging import cloudevents
 from common.messaging.dead_letters import Record, set_aside
 from common.messaging.delivery import Delivery, handled
+from common.messaging.epochs import one_epoch
 from common.messaging.outbox import Outbox
+from common.service import together
 from common.settings import KafkaSettings
 from common.telemetry import continued, tracing
 
@@ -92,9 +94,13 @@ class Consumers:
             await self.broker.connect()
             await asyncio.gather(*(subscriber.start() for subscriber in self._subscribers.values()))
             log.info("consuming", topics=list(self._subscribers))
-            await self._failed
+            await together(self._until_failed(), one_epoch(self._engine))
         finally:
             await self._stop()
+
+    async def _until_failed(self) -> None:
+        assert self._failed is not None
+        await self._failed
 
     def progress(self) -> dict[str, Any]:
         """For each topic: partitions held, and when the one polled longest ago was last polled (Unix ms)."""

@@ -41,7 +41,7 @@ class ServiceHealth(Shown):
 class UpstreamHealth(Shown):
     """ESI as the ingestors see it."""
 
-    ok: bool
+    ok: bool | None = Field(description="Null until ESI was asked")
     error: str | None
     since: str | None = Field(description="RFC 3339")
 
