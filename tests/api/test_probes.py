@@ -26,6 +26,7 @@ WELL = Observation(
     regions=[{"region_id": 1}],
 )
 DOWN = {"ok": False, "error": "503 from ESI", "since": SINCE}
+UNASKED = {"ok": None, "error": None, "since": SINCE}
 
 
 def differing(**fields: Any) -> Observation:
@@ -52,6 +53,12 @@ def differing(**fields: Any) -> Observation:
             ["market"],
         ),
         (differing(services=[alive("ingestor", upstream=DOWN), *WELL.services]), [], []),
+        (differing(services=[alive("ingestor", upstream=UNASKED), alive("scheduler")]), [], []),
+        (
+            differing(services=[alive("ingestor", upstream=UNASKED), alive("scheduler")], regions=[]),
+            ["upstream"],
+            ["market"],
+        ),
     ],
 )
 def test_what_makes_answers_untrue_is_missing_and_the_rest_degrades(

@@ -56,13 +56,22 @@ class SimulatedEsi:
         self._connection.close()
 
     def _ask(self, method: str, path: str, headers: Mapping[str, str], body: bytes | None = None) -> Answer:
-        self._connection.request(method, path, body, dict(headers))
-        response = self._connection.getresponse()
+        try:
+            response = self._request(method, path, headers, body)
+        except (http.client.RemoteDisconnected, ConnectionError):  # kept alive for longer than the server cares to
+            self._connection.close()
+            response = self._request(method, path, headers, body)
         found = {name.lower(): text for name, text in response.getheaders()}
         content = response.read()
         return Answer(
             response.status, found, gzip.decompress(content) if found.get("content-encoding") == "gzip" else content
         )
+
+    def _request(
+        self, method: str, path: str, headers: Mapping[str, str], body: bytes | None
+    ) -> http.client.HTTPResponse:
+        self._connection.request(method, path, body, dict(headers))
+        return self._connection.getresponse()
 
 
 @contextmanager

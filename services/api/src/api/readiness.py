@@ -68,7 +68,8 @@ def judge(seen: Observation) -> Verdict:
     if not seen.beats("scheduler"):
         degraded.append("scheduler: none is alive")
     upstream = seen.upstream
-    if upstream is not None and not upstream["ok"]:
+    # An ingestor that just started has not asked yet: no fault, but nothing to rely on without a market either.
+    if upstream is not None and not upstream["ok"] and (upstream["ok"] is False or not seen.regions):
         (degraded if seen.regions else missing).append(f"upstream: {upstream.get('error') or 'was not asked yet'}")
     if not seen.regions:
         degraded.append("market: no region has been read yet")

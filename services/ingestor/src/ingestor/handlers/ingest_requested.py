@@ -42,32 +42,36 @@ class IngestRequestedHandler:
             reading = await _in_time(dataset, run, traffic)
             await self._store(delivery, dataset, run, reading, traffic)
         except DeferError as error:
-            await self._put_off(delivery, run, attempt, error)
+            await self._put_off(delivery, run, attempt, error, traffic)
         except (UpstreamRefusedError, NothingToDoError) as error:
-            await self._give_up(delivery, run, error)
+            await self._give_up(delivery, run, error, traffic)
 
     async def _store(
         self, delivery: Delivery[IngestRequested], dataset: Ingest, run: Run, reading: Any, traffic: Traffic
     ) -> None:
         async with delivery.transaction() as connection:
             stored: Stored = await dataset.store(connection, run, reading)
-            counts = {**stored.counts, "upstream_requests": traffic.requests, "upstream_bytes": traffic.bytes}
-            await self._runs.listed(connection, run, counts, stored.flaw)
+            await self._runs.count_traffic(connection, run.run_id, traffic)
+            await self._runs.listed(connection, run, stored.counts, stored.flaw)
         log.info("stored", dataset=run.dataset.value, scope=str(run.scope), flaw=stored.flaw, **stored.counts)
 
-    async def _put_off(self, delivery: Delivery[IngestRequested], run: Run, attempt: int, error: DeferError) -> None:
+    async def _put_off(
+        self, delivery: Delivery[IngestRequested], run: Run, attempt: int, error: DeferError, traffic: Traffic
+    ) -> None:
         log.warning("run put off", dataset=run.dataset.value, attempt=attempt, reason=str(error))
         async with delivery.transaction() as connection:
+            await self._runs.count_traffic(connection, run.run_id, traffic)
             if attempt >= MAX_RUN_ATTEMPTS:
                 await self._runs.end(connection, run.run_id, "failed", reason=f"after {attempt} attempts: {error}")
             else:
                 after = max(error.after, pause_after(attempt))
                 await self._runs.defer(connection, run.run_id, reason=str(error), after=after)
 
-    async def _give_up(self, delivery: Delivery[IngestRequested], run: Run, error: Exception) -> None:
+    async def _give_up(self, delivery: Delivery[IngestRequested], run: Run, error: Exception, traffic: Traffic) -> None:
         state = "skipped" if isinstance(error, NothingToDoError) else "failed"
         log.info("run ended early", dataset=run.dataset.value, state=state, reason=str(error))
         async with delivery.transaction() as connection:
+            await self._runs.count_traffic(connection, run.run_id, traffic)
             await self._runs.end(connection, run.run_id, state, reason=str(error))  # type: ignore[arg-type]
 
 

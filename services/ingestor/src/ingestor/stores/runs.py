@@ -26,6 +26,7 @@ from common.events import (
 )
 from common.messaging.outbox import Outbox
 from common.tables import COUNTS, ingest_requests, runs, sweeps
+from ingestor.esi.client import Traffic
 
 IN_HAND = timedelta(seconds=90)
 """How long a run that somebody works on is left alone; above the deadline of that work."""
@@ -125,6 +126,17 @@ class RunStore:
             await self._finish(connection, found)
         else:
             await self._outbox.write(connection, [RunProgressed(**_names(run), counts=_counts(found))])
+
+    async def count_traffic(self, connection: AsyncConnection, run_id: UUID, traffic: Traffic) -> None:
+        """Add what an attempt asked of upstream, whatever came of it."""
+        await connection.execute(
+            update(runs)
+            .where(runs.c.run_id == run_id, _unlisted)
+            .values(
+                upstream_requests=runs.c.upstream_requests + traffic.requests,
+                upstream_bytes=runs.c.upstream_bytes + traffic.bytes,
+            )
+        )
 
     async def end(self, connection: AsyncConnection, run_id: UUID, state: RunOutcome, *, reason: str) -> None:
         """End the run before its rows were stored: failed, cancelled, or skipped with the reason."""
