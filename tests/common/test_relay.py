@@ -1,8 +1,10 @@
 import asyncio
+from collections import defaultdict
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from typing import Any
 
+import msgspec
 import pytest
 from sqlalchemy import func, select
 from sqlalchemy.ext.asyncio import AsyncEngine
@@ -216,15 +218,38 @@ async def test_what_a_dead_broker_did_not_take_arrives_once_it_is_back_with_its_
         await emptied(engine)
         broker.kill()
         await commit(engine, outbox, happenings(300, keys=5))
-        stored = await stored_ids(engine)
-        assert sum(len(ids) for ids in stored.values()) == 300
-        broker.start()
-        await topics.create_missing(kafka)
+        await asyncio.sleep(0.3)
+    stored = await stored_ids(engine)
+    assert sum(len(ids) for ids in stored.values()) == 300
+
+    # The embedded broker takes messages for topics that it does not have yet, and forgets them when they are created.
+    broker.start()
+    await topics.create_missing(kafka)
+    async with relaying(database, kafka):
         await emptied(engine)
 
     ids = {each for of_key in stored.values() for each in of_key}
     records = [record for record in await read_until(kafka, Topic.CONTRACT_EVENTS, 300) if ce_id(record) in ids]
     assert first_seen_by_key(records) == stored
+
+
+async def test_a_relay_outlives_its_broker(
+    engine: AsyncEngine, database: DatabaseSettings, kafka: KafkaSettings, outbox: Outbox, broker: Broker
+) -> None:
+    async with relaying(database, kafka):
+        await commit(engine, outbox, happenings(100, keys=5))
+        await emptied(engine)
+        broker.kill()
+        broker.start()
+        await topics.create_missing(kafka)
+        await commit(engine, outbox, happenings(300, keys=5))
+        await emptied(engine)
+
+    regions: dict[int, dict[int, None]] = defaultdict(dict)
+    for record in await read_until(kafka, Topic.CONTRACT_EVENTS, 300):
+        event = msgspec.json.decode(record.value, type=ContractDelisted)
+        regions[event.contract_id].setdefault(event.region_id)
+    assert {key: list(seen) for key, seen in regions.items()} == {key: list(range(1, 61)) for key in range(1, 6)}
 
 
 async def test_a_message_above_the_limit_is_set_aside_and_does_not_block_its_key(

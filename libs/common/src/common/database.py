@@ -26,6 +26,9 @@ _TRANSIENT = (
     asyncpg.InternalClientError,  # the next word on a session that was ended in the middle of the last one
 )
 
+FROZEN_AFTER = "60s"
+"""The server ends a transaction in which nothing happens for so long: a frozen process must not keep its locks."""
+
 
 def create_engine(settings: DatabaseSettings, *, service: str) -> AsyncEngine:
     """A pool of connections that speak UTC and keep parameters out of every log line."""
@@ -40,7 +43,12 @@ def create_engine(settings: DatabaseSettings, *, service: str) -> AsyncEngine:
         json_deserializer=orjson.loads,
         connect_args={
             "timeout": 5,
-            "server_settings": {"application_name": f"freeport-{service}", "timezone": "UTC", "jit": "off"},
+            "server_settings": {
+                "application_name": f"freeport-{service}",
+                "timezone": "UTC",
+                "jit": "off",
+                "idle_in_transaction_session_timeout": FROZEN_AFTER,
+            },
         },
     )
 

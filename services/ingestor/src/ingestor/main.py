@@ -45,7 +45,7 @@ async def serve() -> None:
         consumers = Consumers(
             [
                 Subscription(IngestRequested, IngestRequestedHandler(datasets, runs), batch=10, concurrency=5),
-                Subscription(ScheduleDue, ScheduleDueHandler(runs, outbox)),
+                Subscription(ScheduleDue, ScheduleDueHandler(runs, outbox), batch=20),
                 Subscription(ItemsWanted, ItemsWantedHandler(esi, ItemStore(outbox), runs), batch=10, concurrency=4),
             ],
             engine=engine,

@@ -164,9 +164,9 @@ class Consumers:
                 async with asyncio.timeout(self._ack_seconds):
                     await message.ack()
             except Exception as error:
-                log.exception("consumer stops", topic=topic.value)
                 if self._failed is not None and not self._failed.done():
                     self._failed.set_exception(error)
+                log.exception("consumer stops", topic=topic.value)
                 self._in_hand.discard(task)
                 await asyncio.sleep(3600)  # unacknowledged and unreleased, until the process ends
             finally:
