@@ -48,6 +48,7 @@ def test_old_and_new_addresses_serve_the_same(esi: SimulatedEsi, prefix: str, su
 
 
 def test_all_pages_of_a_generation_carry_the_same_instants(esi: SimulatedEsi) -> None:
+    esi.control("clock", advance=1800)
     first = esi.get(LIST)
     esi.control("clock", advance=600)
     second = esi.get(f"{LIST}?page=2")

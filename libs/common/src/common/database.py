@@ -26,6 +26,8 @@ _TRANSIENT = (
     asyncpg.InternalClientError,  # the next word on a session that was ended in the middle of the last one
 )
 
+DATABASE_ERRORS = (asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError)
+"""All that asyncpg raises; the last is its word on a session that ended in the middle of an answer."""
 FROZEN_AFTER = "60s"
 """The server ends a transaction in which nothing happens for so long: a frozen process must not keep its locks."""
 

@@ -4,12 +4,11 @@ import asyncio
 from dataclasses import dataclass, field
 from typing import Any
 
-import asyncpg
 from sqlalchemy.exc import SQLAlchemyError
 
 from api.dependencies import Parts
 from api.queries import health
-from common.database import is_transient
+from common.database import DATABASE_ERRORS, is_transient
 from common.logs import get_logger
 
 log = get_logger(__name__)
@@ -83,7 +82,7 @@ async def observe(parts: Parts) -> Observation:
             return await _look(parts)
     except TimeoutError:
         return Observation(parts.schema, database_error=f"no answer within {PATIENCE_SECONDS:.0f} s")
-    except (SQLAlchemyError, asyncpg.PostgresError, asyncpg.InterfaceError, OSError) as error:
+    except (SQLAlchemyError, *DATABASE_ERRORS, OSError) as error:
         if not is_transient(error):
             log.exception("database check failed")
         return Observation(parts.schema, database_error="cannot be reached")

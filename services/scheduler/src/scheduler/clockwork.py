@@ -8,6 +8,7 @@ import asyncpg
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
+from common.database import DATABASE_ERRORS
 from common.events import ScheduleDue
 from common.ids import new_id
 from common.logs import get_logger
@@ -48,7 +49,7 @@ class Clockwork:
                         while await self.tick():
                             pass
                         await wakeup.wait(await self._sleep())
-            except (SQLAlchemyError, asyncpg.PostgresError, asyncpg.InterfaceError, OSError) as error:
+            except (SQLAlchemyError, *DATABASE_ERRORS, OSError) as error:
                 log.warning("clockwork interrupted", error=f"{type(error).__name__}: {error}"[:300])
                 await asyncio.sleep(RETRY_SECONDS)
 

@@ -9,6 +9,7 @@ import asyncpg
 from aiokafka import AIOKafkaProducer
 from aiokafka.errors import KafkaError, MessageSizeTooLargeError
 
+from common.database import DATABASE_ERRORS
 from common.ids import new_id
 from common.logs import get_logger
 from common.messaging import cloudevents
@@ -70,7 +71,7 @@ class Relay:
             try:
                 async with self._leading() as connection, self._producing() as producer:
                     await self._relay(connection, producer)
-            except (KafkaError, asyncpg.PostgresError, asyncpg.InterfaceError, OSError, TimeoutError) as error:
+            except (KafkaError, *DATABASE_ERRORS, OSError, TimeoutError) as error:
                 failures = 0 if self.sent > sent_before else failures + 1
                 self._batch = 1  # so that whatever the broker refuses is found by itself
                 log.warning("relay interrupted", error=f"{type(error).__name__}: {error}"[:300])
