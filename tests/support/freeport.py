@@ -9,7 +9,6 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
 from urllib.parse import urlencode
@@ -17,23 +16,11 @@ from urllib.parse import urlencode
 import asyncpg
 
 from common.settings import KafkaSettings
+from support.simulated_esi import Answer
 from support.stand_ins import free_port
 
 T = TypeVar("T")
 PATIENCE_SECONDS = 60.0
-
-
-@dataclass(frozen=True)
-class Reply:
-    """An HTTP answer; header names are in lower case."""
-
-    status: int
-    headers: Mapping[str, str]
-    body: bytes
-
-    @property
-    def content(self) -> Any:
-        return json.loads(self.body)
 
 
 class Freeport:
@@ -87,14 +74,14 @@ class Freeport:
         assert reply.status == 200, reply
         return reply.content
 
-    def ask(self, method: str, path: str, body: Any = None, headers: Mapping[str, str] | None = None) -> Reply:
+    def ask(self, method: str, path: str, body: Any = None, headers: Mapping[str, str] | None = None) -> Answer:
         connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=20)
         sent = {"content-type": "application/json", **(headers or {})} if body is not None else dict(headers or {})
         try:
             connection.request(method, path, None if body is None else json.dumps(body), sent)
             response = connection.getresponse()
             named = {name.lower(): value for name, value in response.getheaders()}
-            return Reply(response.status, named, response.read())
+            return Answer(response.status, named, response.read())
         finally:
             connection.close()
 
