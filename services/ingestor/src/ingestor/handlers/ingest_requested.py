@@ -6,7 +6,7 @@ from datetime import timedelta
 from typing import Any
 
 from common.errors import DeferError
-from common.events import Dataset, IngestRequested
+from common.events import Dataset, IngestRequested, RunOutcome
 from common.ids import derived_id
 from common.logs import get_logger
 from common.messaging.delivery import Delivery
@@ -68,11 +68,11 @@ class IngestRequestedHandler:
                 await self._runs.defer(connection, run.run_id, reason=str(error), after=after)
 
     async def _give_up(self, delivery: Delivery[IngestRequested], run: Run, error: Exception, traffic: Traffic) -> None:
-        state = "skipped" if isinstance(error, NothingToDoError) else "failed"
+        state: RunOutcome = "skipped" if isinstance(error, NothingToDoError) else "failed"
         log.info("run ended early", dataset=run.dataset.value, state=state, reason=str(error))
         async with delivery.transaction() as connection:
             await self._runs.count_traffic(connection, run.run_id, traffic)
-            await self._runs.end(connection, run.run_id, state, reason=str(error))  # type: ignore[arg-type]
+            await self._runs.end(connection, run.run_id, state, reason=str(error))
 
 
 async def _in_time(dataset: Ingest, run: Run, traffic: Traffic) -> Any:

@@ -73,7 +73,10 @@ class ItemsWantedHandler:
                 if isinstance(error, UpstreamUnavailableError):
                     haul.deferred_for = max(haul.deferred_for, error.after)
             else:
-                (haul.read if isinstance(outcome, ItemsRead) else haul.missing).append(outcome)  # type: ignore[arg-type]
+                if isinstance(outcome, ItemsRead):
+                    haul.read.append(outcome)
+                else:
+                    haul.missing.append(outcome)
 
         await asyncio.gather(*(one(contract_id) for contract_id in wanted))
         return haul
