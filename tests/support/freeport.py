@@ -117,11 +117,17 @@ class Freeport:
         return value
 
     def loaded(self, regions: int) -> bool:
-        """Whether that many regions are covered completely and nothing is left to do."""
+        """Whether that many regions are covered completely, with items and names.
+
+        A sweep that only waits for upstream's next list does not count: there is nearly always one.
+        """
         covered = self.value("SELECT count(*) FROM coverage WHERE complete_generation = generation")
-        open_runs = self.value("SELECT count(*) FROM runs WHERE state IN ('queued', 'running')")
+        loading = self.value("""
+            SELECT count(*) FROM runs
+             WHERE state IN ('queued', 'running') AND (listed_at IS NOT NULL OR dataset <> 'contracts')
+        """)
         wanted = self.value("SELECT count(*) FROM contracts WHERE items_state = 'wanted'")
-        return bool(covered == regions and open_runs == 0 and wanted == 0)
+        return bool(covered == regions and loading == 0 and wanted == 0)
 
     def _run(self, module: str, environment: Mapping[str, str] | None = None) -> subprocess.Popen[bytes]:
         with (self.folder / f"{module}.log").open("ab") as log:
