@@ -1,4 +1,5 @@
-from collections.abc import AsyncIterator
+import socket
+from collections.abc import AsyncIterator, Iterator
 
 import pytest
 import structlog
@@ -38,3 +39,10 @@ async def stranded() -> AsyncIterator[ServedApi]:
 @pytest.fixture
 def rows(engine: AsyncEngine) -> MarketRows:
     return MarketRows(engine)
+
+
+@pytest.fixture
+def silent() -> Iterator[int]:
+    """A port that takes connections and never says anything."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        yield server.getsockname()[1]

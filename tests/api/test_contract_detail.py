@@ -20,6 +20,28 @@ async def test_a_contract_shows_what_it_offers_and_what_it_asks_for(api: ServedA
     assert (contract.live, (contract.end_location_name or "")[:4]) == (True, "Jita")
 
 
+async def test_an_abyssal_item_shows_its_rolls_and_whether_they_are_known(api: ServedApi, rows: MarketRows) -> None:
+    await rows.contract(1)
+    for record_id in (1, 2, 3):
+        await rows.item(1, RIFTER, record_id=record_id, item_id=10**12 + record_id)
+    await rows.rolls(10**12 + 1, {54: 1.5e4, 20: -61.2}, source_type_id=526, mutator_type_id=47297)
+    await rows.rolls(10**12 + 2, {})
+
+    reply = await api.get("/api/v1/contracts/1")
+    items = ContractDetail.model_validate_json(reply.body, extra="forbid").items_offered
+
+    assert [None if item.dynamic is None else item.dynamic.model_dump() for item in items] == [
+        {
+            "state": "stored",
+            "source_type_id": 526,
+            "mutator_type_id": 47297,
+            "attributes": [{"attribute_id": 20, "value": -61.2}, {"attribute_id": 54, "value": 15000.0}],
+        },
+        {"state": "wanted", "source_type_id": None, "mutator_type_id": None, "attributes": []},
+        None,
+    ]
+
+
 async def test_a_contract_is_still_answered_when_it_is_gone(api: ServedApi, rows: MarketRows) -> None:
     await rows.contract(1, delisted_at=NOW, outcome="unknown")
     await rows.contract(2, date_expired=NOW - timedelta(days=1))

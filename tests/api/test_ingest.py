@@ -43,6 +43,17 @@ async def test_a_dataset_without_regions_needs_no_scope(api: ServedApi) -> None:
     assert reply.content["scope"] == {}
 
 
+@pytest.mark.parametrize("scope", [{"region_id": THE_FORGE}, {"contract_id": 7}, {"below_version": 2}, {}])
+async def test_a_replay_is_accepted_for_a_region_a_contract_or_a_version(
+    api: ServedApi, rows: MarketRows, scope: dict[str, int]
+) -> None:
+    reply = await api.ingest({"dataset": "items", "scope": scope, "force": True})
+
+    assert (reply.status, reply.content["scope"]) == (202, scope)
+    sent = await rows.execute("SELECT payload FROM outbox WHERE topic = :topic", topic=events.Topic.COMMANDS)
+    assert [orjson.loads(row.payload)["scope"] for row in sent] == [scope]
+
+
 async def test_the_same_key_and_body_answer_with_the_same_run(api: ServedApi, rows: MarketRows) -> None:
     first = await api.ingest(COMMAND, headers={"Idempotency-Key": "once"})
     await rows.run("succeeded", run_id=first.content["run_id"])
@@ -125,6 +136,14 @@ WRONG = [
     ({"dataset": "contracts", "scope": {"region_id": 10**40}}, "scope.region_id"),
     ({"dataset": "contracts", "scope": {"region_id": float("inf")}}, "scope.region_id"),
     ({"dataset": "contracts", "scope": {"region": THE_FORGE}}, "scope.region"),
+    ({"dataset": "names", "scope": {"contract_id": 1}}, "scope.contract_id"),
+    ({"dataset": "contracts", "scope": {"below_version": 1}}, "scope.below_version"),
+    ({"dataset": "items", "scope": {"region_id": 1}}, "scope.region_id"),
+    ({"dataset": "items", "scope": {"contract_id": 0}}, "scope.contract_id"),
+    ({"dataset": "items", "scope": {"contract_id": INT64_AND_ONE}}, "scope.contract_id"),
+    ({"dataset": "items", "scope": {"below_version": 2**15}}, "scope.below_version"),
+    ({"dataset": "items", "scope": {"below_version": "2"}}, "scope.below_version"),
+    ({"dataset": "items", "scope": {"contract_id": 1, "below_version": 2}}, "scope"),
     ({"dataset": "wares"}, "dataset"),
     ({"scope": {"region_id": THE_FORGE}}, "dataset"),
     ({**COMMAND, "force": "yes"}, "force"),

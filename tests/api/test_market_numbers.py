@@ -2,9 +2,10 @@
 
 from datetime import timedelta
 
-from api.schemas.stats import Stats
+from api.queries.stats import STALE_SECONDS
+from api.schemas.stats import EXAMPLE, Stats
 from api.schemas.universe import ItemType, Regions
-from support.market_rows import DOMAIN, NOW, RIFTER, THE_FORGE, MarketRows
+from support.market_rows import DOMAIN, HEIMATAR, NOW, RIFTER, THE_FORGE, MarketRows
 from support.served_api import ServedApi
 
 
@@ -27,14 +28,70 @@ async def test_stats_count_the_market_and_the_machinery(api: ServedApi, rows: Ma
         ("The Forge", 2, NOW, True),
         ("Domain", 0, None, False),
     ]
+    assert [(each.listed, each.items.model_dump(), each.stale) for each in stats.regions] == [
+        (3, {"stored": 1, "wanted": 1, "failed": 1}, False),
+        (0, {"stored": 0, "wanted": 0, "failed": 0}, True),
+    ]
     assert stats.outbox == {"api": 2, "ingestor": 0, "scheduler": 0}
     assert {state: n for state, n in stats.runs.items() if n} == {"queued": 1, "failed": 1}
+
+
+async def test_stats_tell_how_fresh_a_region_is_what_its_last_sweep_brought_and_when_the_next_is_due(
+    api: ServedApi, rows: MarketRows
+) -> None:
+    passed = NOW - timedelta(seconds=STALE_SECONDS + 60)
+    await rows.coverage(THE_FORGE)
+    await rows.coverage(DOMAIN, fresh_until=passed)
+    await rows.coverage(HEIMATAR, fresh_until=NOW - timedelta(seconds=30), complete=False)
+    await rows.schedule(DOMAIN)
+    await rows.schedule(HEIMATAR)
+    await rows.execute("UPDATE schedules SET paused = true WHERE schedule_id = 'contracts:10000030'")
+    for minutes, listed in ((65, 7), (5, 2), (35, 9)):
+        await rows.sweep(DOMAIN, generation=NOW - timedelta(minutes=minutes), listed=listed)
+
+    content = (await api.get("/api/v1/data/stats")).body
+    regions = {each.name: each for each in Stats.model_validate_json(content, extra="forbid").regions}
+
+    forge, domain, heimatar = regions["The Forge"], regions["Domain"], regions["Heimatar"]
+    assert [each.stale for each in (forge, domain, heimatar)] == [False, True, False]
+    assert [each.next_sweep_at for each in (forge, domain, heimatar)] == [None, NOW, None]
+    assert (forge.complete, heimatar.complete) == (True, False)
+    assert forge.age_seconds is not None
+    assert 300 <= forge.age_seconds < 900
+    assert forge.last_sweep is None
+    assert domain.last_sweep is not None
+    assert (domain.last_sweep.listed, domain.last_sweep.fetched) == (2, 10)
+
+
+async def test_stats_tell_what_upstream_still_grants_why_it_is_paused_and_what_waits(
+    api: ServedApi, rows: MarketRows
+) -> None:
+    soon, past = NOW + timedelta(minutes=9), NOW - timedelta(seconds=9)
+    await rows.limit("errors", remaining=3, allowance=100, resets_at=soon, paused_until=soon, reason="420")
+    await rows.limit("market-order", remaining=11, allowance=12_000, resets_at=past, paused_until=past, reason="429")
+    await rows.contract(1, items_state="wanted", bids_due_at=past)
+    await rows.contract(2, delisted_at=NOW, outcome_due_at=soon, bids_due_at=soon)
+    await rows.execute("INSERT INTO dynamic_items (item_id, type_id) VALUES (1, 47740)")
+    await rows.execute("INSERT INTO names (entity_id, due_at) VALUES (7, now())")
+
+    stats = Stats.model_validate_json((await api.get("/api/v1/data/stats")).body, extra="forbid")
+
+    assert (stats.upstream.paused_until, stats.upstream.reason) == (soon, "420")
+    errors, orders = stats.upstream.limits
+    assert (errors.name, errors.remaining, errors.paused_until, errors.reason) == ("errors", 3, soon, "420")
+    assert (orders.name, orders.remaining, orders.paused_until, orders.reason) == ("market-order", 12_000, None, None)
+    assert stats.backlogs.model_dump() == {"items": 1, "bids": 1, "outcomes": 1, "dynamic_items": 1, "names": 1}
+
+
+def test_the_example_in_the_document_is_what_stats_are_like() -> None:
+    assert Stats.model_validate(EXAMPLE, extra="forbid").model_dump(mode="json").keys() == EXAMPLE.keys()
 
 
 async def test_stats_of_nothing_are_zeros(api: ServedApi) -> None:
     stats = Stats.model_validate_json((await api.get("/api/v1/data/stats")).body)
 
-    assert (stats.contracts.live, stats.items.stored, stats.regions) == (0, 0, [])
+    assert (stats.contracts.live, stats.items.stored, stats.regions, stats.upstream.limits) == (0, 0, [], [])
+    assert set(stats.backlogs.model_dump().values()) == {0}
     assert set(stats.runs.values()) == {0}
 
 

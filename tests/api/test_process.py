@@ -16,6 +16,7 @@ import psutil
 import pytest
 
 from cli.embedded.postgres import EmbeddedPostgres
+from common import migrations
 from support.market_rows import THE_FORGE
 from support.served_api import NOWHERE, Reply, ServedApi, hook_folder
 from support.stand_ins import free_port
@@ -91,7 +92,7 @@ async def test_it_starts_before_its_database_and_finds_it_when_it_comes(tmp_path
             server.stop()
         gone = await until(api, "/api/v1/regions", 503)
 
-    assert missing == ["database schema: is at nothing, wants 0001"]
+    assert missing == [f"database schema: is at nothing, wants {migrations.head()}"]
     assert gone.content["detail"] == "The database cannot be reached"
 
 

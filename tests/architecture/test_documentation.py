@@ -168,9 +168,11 @@ def served() -> set[str]:
 
 
 def pages() -> list[APIRoute]:
-    """What is served without being in the OpenAPI document: the pages, not their assets."""
-    router = import_module("api.routes.pages").router
-    return [route for route in router.routes if isinstance(route, APIRoute) and "{" not in route.path]
+    """What is served without being in the OpenAPI document: the pages, not their assets, and what Prometheus reads."""
+    routers = [import_module(f"api.routes.{name}").router for name in ("pages", "metrics")]
+    return [
+        route for router in routers for route in router.routes if isinstance(route, APIRoute) and "{" not in route.path
+    ]
 
 
 def test_every_route_is_in_the_readme_and_none_that_is_not_served() -> None:

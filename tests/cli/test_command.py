@@ -1,9 +1,14 @@
 import fcntl
+import json
 import os
 import socket
 import subprocess
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from threading import Thread
+from typing import Any
 
 import pytest
 
@@ -109,3 +114,42 @@ def test_settings_come_from_a_file_too(freeport: Freeport, tmp_path: Path) -> No
     (tmp_path / ".env").write_text("API_PORT=eighty\n")
 
     assert freeport("status").stderr.startswith("API_PORT: ")
+
+
+def test_a_replay_wants_one_scope(freeport: Freeport) -> None:
+    outcome = freeport("replay", "--region", "1", "--contract", "2")
+
+    assert outcome.returncode == 2
+    assert "--region" in outcome.stderr
+
+
+def test_a_replay_asks_the_api_and_says_where_its_run_is(freeport: Freeport) -> None:
+    with answering(202, "/api/v1/data/runs/1") as (url, asked):
+        outcome = freeport("replay", "--below-version", "2", "--force", "--api", url)
+
+    assert (outcome.returncode, outcome.stdout) == (0, f"accepted: {url}/api/v1/data/runs/1\n")
+    assert asked == [{"dataset": "items", "scope": {"below_version": 2}, "force": True}]
+
+
+@contextmanager
+def answering(status: int, location: str) -> Iterator[tuple[str, list[Any]]]:
+    """An API that answers every command so; yields its address and the commands it was given."""
+    asked: list[Any] = []
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            asked.append(json.loads(self.rfile.read(int(self.headers["Content-Length"]))))
+            self.send_response(status)
+            self.send_header("Location", location)
+            self.send_header("Content-Length", "0")
+            self.end_headers()
+
+        def log_message(self, *_: object) -> None:
+            """Say nothing."""
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
+        thread = Thread(target=server.serve_forever)
+        thread.start()
+        yield f"http://127.0.0.1:{server.server_port}", asked
+        server.shutdown()
+        thread.join()

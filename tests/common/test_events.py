@@ -35,10 +35,11 @@ FIELDS: dict[str, st.SearchStrategy[Any]] = {
     "schedule_id": st.text(st.characters(exclude_categories=["Cs"]), min_size=1, max_size=200),
     "attempt": st.integers(1, 1000),
     "value": st.none() | st.binary(max_size=1000),
+    "amount": st.decimals(0, 10**12, places=2),
     "volume": st.none() | st.floats(0, 1e12),
     **dict.fromkeys(("contract_id", "region_id", "issuer_id", "issuer_corporation_id"), IDS),
     **dict.fromkeys(("start_location_id", "end_location_id"), st.none() | IDS),
-    **dict.fromkeys(("price", "buyout", "reward", "collateral"), AMOUNTS),
+    **dict.fromkeys(("price", "buyout", "reward", "collateral", "value_sell"), AMOUNTS),
     **dict.fromkeys(("slot_at", "date_issued", "generation"), MOMENTS),
     **dict.fromkeys(("label", "composition", "outcome", "consumer", "source_topic"), TEXT),
     **dict.fromkeys(("items_offered", "items_requested", "size"), st.integers(0, 2**63 - 1)),
@@ -81,6 +82,7 @@ def test_whatever_is_no_command_is_refused_by_an_error_of_the_decoder_s(value: b
 
 def test_the_types_are_those_of_the_catalogue_and_no_two_are_the_same() -> None:
     assert sorted(event.type for event in CATALOGUE) == [
+        "freeport.contract.bid.v1",
         "freeport.contract.changed.v1",
         "freeport.contract.delisted.v1",
         "freeport.contract.enriched.v1",

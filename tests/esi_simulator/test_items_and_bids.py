@@ -112,5 +112,10 @@ def test_a_frozen_market_lists_the_same_in_every_generation(esi: SimulatedEsi) -
     after = esi.truth(FORGE)
 
     assert after["last_modified"] != before["last_modified"]
-    assert after["listed"] == before["listed"]
+    assert [lasting(row) for row in after["listed"]] == [lasting(row) for row in before["listed"]]
     assert after["live"] == [row["contract_id"] for row in after["listed"]]
+
+
+def lasting(row: dict[str, Any]) -> dict[str, Any]:
+    """A row without what every page writes anew: an auction's end."""
+    return {name: value for name, value in row.items() if name != "date_expired" or row["type"] != "auction"}

@@ -4,8 +4,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from common import universe
-from esi_simulator.market.catalogue import Catalogue, catalogue
+from esi_simulator.ground import Ground
 from esi_simulator.market.market import Market, build_market
 from esi_simulator.market.places import HUBS, THE_FORGE, places
 from esi_simulator.market.schedule import DAY, EPOCH, LONGEST, Birth, Schedule
@@ -25,14 +24,16 @@ schedules = st.builds(
 
 
 @pytest.fixture(scope="module")
-def wares() -> Catalogue:
-    return catalogue(universe.types(), universe.groups())
-
-
-@pytest.fixture(scope="module")
-def market(wares: Catalogue) -> Market:
+def market(ground: Ground) -> Market:
     sizes = dict.fromkeys(HUBS, 1000)
-    return build_market(seed=1, sizes=sizes, wares=wares, places=places(1, universe.stations()), start=START)
+    return build_market(
+        seed=1,
+        sizes=sizes,
+        wares=ground.wares,
+        places=places(1, ground.stations, sizes),
+        recording=ground.recording,
+        start=START,
+    )
 
 
 @settings(max_examples=20, deadline=None)

@@ -1,8 +1,9 @@
+from collections.abc import Callable
 from datetime import datetime
 from typing import Any
 
 from esi_simulator.market.recorded import RECORDED_AT, recorded_rows
-from support.simulated_esi import SimulatedEsi
+from support.simulated_esi import SimulatedEsi, SimulatorInProcess
 
 DOMAIN = 10000043
 
@@ -50,6 +51,7 @@ def test_all_dates_are_moved_by_the_same_whole_days(untouched_esi: SimulatedEsi)
         datetime.fromisoformat(live[row["contract_id"]][name]) - datetime.fromisoformat(row[name])
         for row in recorded_rows()
         for name in ("date_issued", "date_expired")
+        if row["type"] != "auction" or name == "date_issued"  # the end of an auction is written anew by every page
     }
 
     assert len(moves) == 1
@@ -66,3 +68,20 @@ def test_recorded_contracts_hold_items_too(untouched_esi: SimulatedEsi) -> None:
 
     assert untouched_esi.get(f"/contracts/public/items/{exchange['contract_id']}").content
     assert untouched_esi.get(f"/contracts/public/items/{courier['contract_id']}").status == 204
+
+
+async def test_the_recorded_auctions_end_as_recorded_at_the_recordings_instant(
+    simulated: Callable[..., SimulatorInProcess],
+) -> None:
+    """The nine real auctions: Last-Modified 20:53:59, ends at 22:53:59 and 15 days after 20:53:59."""
+    esi = simulated(esi_sim_recorded=True, esi_sim_page_size=1000)
+    await esi.control("clock", set="2026-11-01T20:53:59Z")
+    rows = (await esi.get(f"/contracts/public/{DOMAIN}")).content
+
+    served = {row["contract_id"]: row["date_expired"] for row in rows if row["type"] == "auction"}
+    recorded = [row for row in recorded_rows() if row["type"] == "auction"]
+    moved = datetime.fromisoformat("2026-11-01T20:53:59Z") - RECORDED_AT
+    assert len(recorded) == 9
+    assert [datetime.fromisoformat(served[row["contract_id"]]) for row in recorded] == [
+        datetime.fromisoformat(row["date_expired"]) + moved for row in recorded
+    ]

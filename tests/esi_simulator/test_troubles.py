@@ -16,7 +16,7 @@ def test_errors_are_counted_and_a_hundred_of_them_shut_the_door(esi: SimulatedEs
     assert "x-esi-error-limited" in limited.headers
 
     esi.control("clock", advance=int(limited.headers["x-esi-error-limit-reset"]))
-    assert esi.get("/status").headers["x-esi-error-limit-remain"] == "100"
+    assert esi.get(LIST).headers["x-esi-error-limit-remain"] == "100"
 
 
 @pytest.mark.parametrize(

@@ -6,7 +6,7 @@ import pytest
 from jsonschema import Draft202012Validator
 
 from common import universe
-from support.simulated_esi import SimulatedEsi
+from support.simulated_esi import SimulatedEsi, SimulatorInProcess
 
 SCHEMAS = json.loads(Path(__file__).with_name("esi_schemas.json").read_text(encoding="utf-8"))
 FORGE = 10000002
@@ -28,6 +28,9 @@ GETS = {
     "category": "/universe/categories/6",
     "status": "/status",
     "prices": "/markets/prices",
+    "orders": f"/markets/{FORGE}/orders?order_type=all",
+    "market_types": f"/markets/{FORGE}/types",
+    "history": f"/markets/{FORGE}/history?type_id=34",
 }
 
 
@@ -41,6 +44,31 @@ def test_answers_keep_to_esis_schema(esi: SimulatedEsi, kind: str) -> None:
 
     assert answer.status == 200
     assert valid(kind, answer.content)
+
+
+async def test_abyssal_items_keep_to_esis_schema(small: SimulatorInProcess) -> None:
+    ids = (await small.control("list", region_id=FORGE, kind="abyssals", count=20))["contract_ids"]
+    lines = [line for one in ids for line in (await small.get(f"/contracts/public/items/{one}")).content]
+    answers = [await small.get(f"/dogma/dynamic/items/{line['type_id']}/{line['item_id']}") for line in lines]
+
+    assert len(answers) >= 20
+    assert all(valid("dynamic", answer.content) for answer in answers)
+
+
+async def test_errors_keep_to_esis_schema(small: SimulatorInProcess) -> None:
+    answers = []
+    for status in (400, 403, 404, 420, 429, 500, 502, 503, 504, 520):
+        await small.control("faults", status=status)
+        answers.append(await small.get("/status"))
+
+    assert all(valid("error", answer.content) for answer in answers)
+
+
+async def test_all_rows_keep_to_esis_schema(small: SimulatorInProcess) -> None:
+    for contract_type in ("item_exchange", "auction", "courier", "loan"):
+        await small.control("list", region_id=FORGE, type=contract_type)
+    for number in range(1, 6):
+        assert valid("contracts", (await small.get(f"/contracts/public/{FORGE}?page={number}")).content)
 
 
 def test_items_and_bids_keep_to_esis_schema(esi: SimulatedEsi) -> None:

@@ -6,12 +6,12 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+from sqlalchemy.ext.asyncio import AsyncEngine
 
-from ingestor.esi.client import COMPATIBILITY_DATE, Answer, Traffic, until
+from ingestor.esi.client import COMPATIBILITY_DATE, Traffic
 from ingestor.esi.errors import UpstreamRefusedError, UpstreamUnavailableError
 from ingestor.esi.items import ItemsMissing, ItemsRead, contract_items
-from ingestor.esi.listing import public_contracts
-from support.ingestion import NOWHERE, REGION, client
+from support.ingestion import NOWHERE, REGION, client, public_contracts
 from support.scripted_esi import Asked, answer, listed, scripted_esi
 from support.simulated_esi import SimulatedEsi
 
@@ -84,17 +84,19 @@ async def test_every_request_says_who_asks_and_for_which_version() -> None:
         assert asked.headers["x-compatibility-date"] == COMPATIBILITY_DATE
 
 
-async def test_a_region_that_esi_does_not_know_is_refused_with_its_words(esi: SimulatedEsi) -> None:
+async def test_a_region_that_esi_does_not_know_is_refused_with_its_words(
+    engine: AsyncEngine, esi: SimulatedEsi
+) -> None:
     async with client(esi.url) as upstream:
         with pytest.raises(UpstreamRefusedError, match="404: Region not found"):
-            await public_contracts(upstream, 99, Traffic())
+            await public_contracts(engine, upstream, 99, Traffic())
 
 
-async def test_the_simulators_list_is_read_whole(esi: SimulatedEsi) -> None:
+async def test_the_simulators_list_is_read_whole(engine: AsyncEngine, esi: SimulatedEsi) -> None:
     truth = esi.truth(REGION)
 
     async with client(esi.url) as upstream:
-        listing = await public_contracts(upstream, REGION, Traffic())
+        listing = await public_contracts(engine, upstream, REGION, Traffic())
 
     assert (listing.flaw, listing.pages) == (None, 2)
     assert [row.contract_id for row in listing.rows] == [row["contract_id"] for row in truth["listed"]]
@@ -116,10 +118,10 @@ async def test_the_simulators_list_is_read_whole(esi: SimulatedEsi) -> None:
         listed([ROW], Last_Modified="yesterday"),
     ],
 )
-async def test_what_is_no_whole_list_is_not_taken_for_one(said: bytes) -> None:
+async def test_what_is_no_whole_list_is_not_taken_for_one(engine: AsyncEngine, said: bytes) -> None:
     async with scripted_esi(lambda _: said) as script, client(script.url) as upstream:
         with pytest.raises(UpstreamUnavailableError):
-            await public_contracts(upstream, REGION, Traffic())
+            await public_contracts(engine, upstream, REGION, Traffic())
 
         assert len(script.asked) == 1
 
@@ -137,24 +139,24 @@ async def test_what_is_no_whole_list_is_not_taken_for_one(said: bytes) -> None:
         json.dumps({**ROW, "title": "?"}).encode().replace(b"?", b"\xff"),
     ],
 )
-async def test_a_row_that_cannot_be_read_is_counted_and_takes_no_other_along(bad: bytes) -> None:
+async def test_a_row_that_cannot_be_read_is_counted_and_takes_no_other_along(engine: AsyncEngine, bad: bytes) -> None:
     good = json.dumps({**ROW, "contract_id": 9}).encode()
     body = b"[" + b",".join([b'{"contract_id": 0}', bad, good]) + b"]"
 
     async with scripted_esi(lambda _: listed(body)) as script, client(script.url) as upstream:
-        listing = await public_contracts(upstream, REGION, Traffic())
+        listing = await public_contracts(engine, upstream, REGION, Traffic())
 
     assert [row.contract_id for row in listing.rows] == [9]
     assert listing.rejected == 2
     assert listing.flaw == "some rows could not be read"
 
 
-async def test_text_that_is_no_unicode_rejects_its_row_alone() -> None:
+async def test_text_that_is_no_unicode_rejects_its_row_alone(engine: AsyncEngine) -> None:
     odd = json.dumps({**ROW, "title": "?"}).encode().replace(b"?", b"\xff")
     body = b"[" + b",".join([odd, json.dumps(ROW).encode()]) + b"]"
 
     async with scripted_esi(lambda _: listed(body)) as script, client(script.url) as upstream:
-        listing = await public_contracts(upstream, REGION, Traffic())
+        listing = await public_contracts(engine, upstream, REGION, Traffic())
 
     assert (len(listing.rows), listing.rejected) == (1, 1)
 
@@ -173,35 +175,35 @@ def _vanishing(readings: int) -> Callable[[Asked], bytes]:
     return script
 
 
-async def test_a_page_that_vanished_meanwhile_means_a_second_reading() -> None:
+async def test_a_page_that_vanished_meanwhile_means_a_second_reading(engine: AsyncEngine) -> None:
     async with scripted_esi(_vanishing(1)) as script, client(script.url) as upstream:
-        listing = await public_contracts(upstream, REGION, Traffic())
+        listing = await public_contracts(engine, upstream, REGION, Traffic())
 
     assert (len(listing.rows), listing.flaw) == (3, None)
     assert len(script.asked) == 3
 
 
-async def test_pages_that_never_agree_are_taken_as_they_are_with_the_flaw() -> None:
+async def test_pages_that_never_agree_are_taken_as_they_are_with_the_flaw(engine: AsyncEngine) -> None:
     def script(asked: Asked) -> bytes:
         first = page_of(asked) == 1
         modified = "Sun, 01 Nov 2026 11:50:00 GMT" if first else "Sun, 01 Nov 2026 11:20:00 GMT"
         return listed(rows(1, 3) if first else rows(4, 5), X_Pages="2", Last_Modified=modified)
 
     async with scripted_esi(script) as esi, client(esi.url) as upstream:
-        listing = await public_contracts(upstream, REGION, Traffic())
+        listing = await public_contracts(engine, upstream, REGION, Traffic())
 
     assert listing.flaw == "the pages are of different generations"
     assert len(listing.rows) == 5
     assert len(esi.asked) == 6
 
 
-async def test_a_page_that_upstream_cannot_give_makes_the_list_unavailable() -> None:
+async def test_a_page_that_upstream_cannot_give_makes_the_list_unavailable(engine: AsyncEngine) -> None:
     def script(asked: Asked) -> bytes:
         return listed(rows(1, 3), X_Pages="3") if page_of(asked) == 1 else listed(b"<html>")
 
     async with scripted_esi(script) as esi, client(esi.url) as upstream:
         with pytest.raises(ExceptionGroup) as raised:
-            await public_contracts(upstream, REGION, Traffic())
+            await public_contracts(engine, upstream, REGION, Traffic())
 
     assert all(isinstance(error, UpstreamUnavailableError) for error in raised.value.exceptions)
 
@@ -209,15 +211,20 @@ async def test_a_page_that_upstream_cannot_give_makes_the_list_unavailable() -> 
 @pytest.mark.parametrize(
     ("expires", "left"),
     [
-        ("Sun, 01 Nov 2026 12:20:00 GMT", timedelta(minutes=20)),
+        ("Sun, 01 Nov 2026 12:20:00 GMT", timedelta(minutes=20, seconds=0.1)),
         ("Sun, 01 Nov 2026 11:00:00 GMT", timedelta()),
         ("Sun, 01 Nov 2999 12:00:00 GMT", timedelta(hours=2)),
         ("never", timedelta()),
         ("0", timedelta()),
     ],
 )
-def test_freshness_is_measured_on_upstreams_clock_and_bounded(expires: str, left: timedelta) -> None:
-    assert until(Answer(200, {"Date": "Sun, 01 Nov 2026 12:00:00 GMT", "Expires": expires}, b"")) == left
+async def test_freshness_is_measured_on_upstreams_clock_and_bounded(expires: str, left: timedelta) -> None:
+    said = answer([], Date="Sun, 01 Nov 2026 12:00:00 GMT", Expires=expires)
+
+    async with scripted_esi(lambda _: said) as script, client(script.url) as upstream:
+        found = await upstream.get("/status", traffic=Traffic())
+
+    assert left - timedelta(seconds=1) <= found.fresh_for <= left
 
 
 async def test_all_pages_of_items_are_read() -> None:

@@ -1,17 +1,27 @@
 """How long we wait, and what of upstream's headers we believe."""
 
+import asyncio
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
 from datetime import timedelta
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from sqlalchemy.ext.asyncio import AsyncEngine
+from sqlalchemy.sql import text
 
+from common.settings import DatabaseSettings
 from ingestor.domain.retrying import LONGEST_AWAY, pause_after, pause_while_away
 from ingestor.esi.client import Traffic
 from ingestor.esi.errors import UpstreamUnavailableError
-from ingestor.esi.governor import LONGEST_PAUSE_SECONDS, Governor, seconds
+from ingestor.esi.governor import DOWN_SECONDS, FAILURES_IN_A_ROW, LONGEST_PAUSE_SECONDS, Governor, Share, seconds
+from ingestor.esi.limits import SharedLimits
 from support.ingestion import client
+from support.scripted_esi import answer, scripted_esi
 from support.simulated_esi import SimulatedEsi
+from support.stand_ins import eventually
 
 
 @given(st.integers(-5, 10_000))
@@ -52,7 +62,7 @@ def test_no_header_can_break_the_governor(header: str) -> None:
 async def test_a_refusal_with_any_header_pauses_for_a_bounded_time(status: int, wait: str | None) -> None:
     governor = Governor(1)
 
-    governor.observe(status, {} if wait is None else {"Retry-After": wait})
+    governor.observe("/status", status, {} if wait is None else {"Retry-After": wait})
 
     with pytest.raises(UpstreamUnavailableError) as paused:
         async with governor.admitted():
@@ -79,13 +89,13 @@ async def test_a_shorter_pause_does_not_end_a_longer_one() -> None:
         (500, {"X-Esi-Error-Limit-Remain": "many"}),
         (404, {"X-Esi-Error-Limit-Remain": "nan", "X-Esi-Error-Limit-Reset": "inf"}),
         (200, {"X-Esi-Error-Limit-Remain": "0", "X-Esi-Error-Limit-Reset": "60"}),
-        (404, {"X-Esi-Error-Limit-Remain": "11", "X-Esi-Error-Limit-Reset": "60"}),
+        (404, {"X-Esi-Error-Limit-Remain": "31", "X-Esi-Error-Limit-Reset": "60"}),
     ],
 )
 async def test_absent_unreadable_and_stale_headers_pause_nothing(status: int, headers: dict[str, str]) -> None:
     governor = Governor(1)
 
-    governor.observe(status, headers)
+    governor.observe("/status", status, headers)
 
     async with governor.admitted():
         pass
@@ -94,7 +104,7 @@ async def test_absent_unreadable_and_stale_headers_pause_nothing(status: int, he
 async def test_errors_that_run_out_pause_before_the_last_one_is_spent() -> None:
     governor = Governor(1)
 
-    governor.observe(404, {"X-Esi-Error-Limit-Remain": "10", "X-Esi-Error-Limit-Reset": "42"})
+    governor.observe("/status", 404, {"X-Esi-Error-Limit-Remain": "10", "X-Esi-Error-Limit-Reset": "42"})
 
     with pytest.raises(UpstreamUnavailableError, match="10 errors left"):
         async with governor.admitted():
@@ -115,3 +125,163 @@ async def test_no_request_leaves_while_upstream_wants_none(
 
         assert esi.get("/_simulator/stats").content["total"] == before + 1
         assert upstream.health.ok is False
+
+
+async def test_a_backlog_never_takes_the_part_that_is_kept_for_discovery() -> None:
+    governor = Governor(8)
+    inside: list[Share] = []
+
+    async def stay(share: Share) -> None:
+        async with governor.admitted(share=share):
+            inside.append(share)
+            await asyncio.sleep(3600)
+
+    backlog = [asyncio.create_task(stay(Share.BULK)) for _ in range(30)]
+    await asyncio.sleep(0)
+    sweep = asyncio.create_task(stay(Share.DISCOVERY))
+    await asyncio.sleep(0)
+
+    assert (inside.count(Share.BULK), inside.count(Share.DISCOVERY)) == (7, 1)
+    for task in [*backlog, sweep]:
+        task.cancel()
+    await asyncio.gather(*backlog, sweep, return_exceptions=True)
+    async with governor.admitted():
+        assert inside.count(Share.BULK) == 7
+
+
+async def test_who_waits_for_a_slot_is_sent_away_by_a_pause() -> None:
+    governor = Governor(1)
+    async with governor.admitted():
+        waiting = asyncio.create_task(_enter(governor))
+        await asyncio.sleep(0)
+        governor.pause(60, "enough")
+        with pytest.raises(UpstreamUnavailableError, match="enough"):
+            await waiting
+
+
+async def test_requests_under_way_never_outnumber_the_errors_that_are_left() -> None:
+    governor = Governor(50)
+    governor.observe("/status", 404, {"X-Esi-Error-Limit-Remain": "36", "X-Esi-Error-Limit-Reset": "50"})
+    governor.replicas = 2
+
+    tasks = [asyncio.create_task(_enter(governor, stay=True)) for _ in range(20)]
+    await asyncio.sleep(0)
+
+    assert governor.under_way == 3  # of 6 above the reserve, for two replicas
+    for task in tasks:
+        task.cancel()
+    await asyncio.gather(*tasks, return_exceptions=True)
+    assert governor.under_way == 0
+
+
+async def test_an_upstream_that_only_fails_is_asked_one_request_at_a_time_until_it_answers() -> None:
+    governor = Governor(20)
+    for _ in range(FAILURES_IN_A_ROW):
+        governor.observe("/status", 503, {})
+    with pytest.raises(UpstreamUnavailableError, match="again and again"):
+        await _enter(governor)
+
+    await asyncio.sleep(DOWN_SECONDS[0])
+    probes = [asyncio.create_task(_enter(governor, stay=True)) for _ in range(5)]
+    await asyncio.sleep(0)
+    assert governor.under_way == 1
+    governor.observe("/status", 200, {})
+    await asyncio.sleep(0)
+
+    assert governor.under_way == 5
+    for task in probes:
+        task.cancel()
+    await asyncio.gather(*probes, return_exceptions=True)
+
+
+async def test_an_empty_token_bucket_pauses_its_own_routes_only() -> None:
+    governor = Governor(5)
+    bucket = {"X-Ratelimit-Group": "market-order", "X-Ratelimit-Limit": "12000/15m", "X-Ratelimit-Remaining": "3"}
+    governor.observe("/markets/10000002/orders", 200, bucket)
+
+    with pytest.raises(UpstreamUnavailableError, match="3 tokens left"):
+        await _enter(governor, "/markets/10000043/orders")
+    await _enter(governor, "/contracts/public/10000002")
+
+    governor.observe("/markets/10000002/orders", 429, {**bucket, "Retry-After": "30"})
+    assert governor.paused("/markets/1/orders") is not None
+    assert governor.paused("/contracts/public/10000002") is None
+
+
+async def test_the_games_own_limiter_is_waited_for_in_its_microseconds() -> None:
+    said = answer({"error": 'ConStopSpamming, details: {"remainingTime": 64226997}'}, status=520)
+    async with scripted_esi(lambda _: said) as script, client(script.url) as upstream:
+        with pytest.raises(UpstreamUnavailableError) as paused:
+            await upstream.get("/contracts/public/items/7", traffic=Traffic())
+        with pytest.raises(UpstreamUnavailableError, match="ConStopSpamming"):
+            await upstream.get("/contracts/public/items/8", traffic=Traffic())
+
+        assert len(script.asked) == 1
+        assert timedelta(seconds=60) < paused.value.after < timedelta(seconds=65)
+
+
+async def test_a_pause_of_one_replica_is_kept_by_all_and_by_one_that_starts_later(
+    engine: AsyncEngine, database: DatabaseSettings
+) -> None:
+    one, other, late = Governor(5), Governor(5), Governor(5)
+    async with sharing(one, database), sharing(other, database):
+        await until(lambda: _listening(engine, 2))
+        one.observe("/status", 420, {"X-Esi-Error-Limit-Reset": "41"})
+        await eventually(lambda: other.paused() is not None)
+
+        async with sharing(late, database):
+            await eventually(lambda: late.paused() is not None)
+
+    pause = other.paused()
+    assert pause is not None
+    assert pause.reason == "ESI answered 420"
+    assert 30 < pause.until - time.monotonic() <= 41
+
+
+async def test_replicas_share_the_errors_that_are_left(engine: AsyncEngine, database: DatabaseSettings) -> None:
+    async with engine.begin() as connection:
+        await connection.execute(
+            text(
+                "INSERT INTO heartbeats (service, instance, beat_at, started_at, progress)"
+                " SELECT 'ingestor', n, now(), now(), '{}' FROM unnest(ARRAY['a', 'b', 'c']) n"
+            )
+        )
+    governor = Governor(5)
+    governor.observe("/status", 404, {"X-Esi-Error-Limit-Remain": "77", "X-Esi-Error-Limit-Reset": "30"})
+
+    async with sharing(governor, database):
+        await eventually(lambda: governor.replicas == 3)
+        await until(lambda: _reported(engine, 77))
+
+
+async def until(condition: Callable[[], Awaitable[bool]]) -> None:
+    while not await condition():  # noqa: ASYNC110 - the database sets no event of ours
+        await asyncio.sleep(0.02)
+
+
+async def _enter(governor: Governor, path: str = "", *, stay: bool = False) -> None:
+    async with governor.admitted(path):
+        if stay:
+            await asyncio.sleep(3600)
+
+
+@asynccontextmanager
+async def sharing(governor: Governor, database: DatabaseSettings) -> AsyncIterator[None]:
+    task = asyncio.create_task(SharedLimits(governor, database).run())
+    try:
+        yield
+    finally:
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+
+
+async def _listening(engine: AsyncEngine, replicas: int) -> bool:
+    async with engine.connect() as connection:
+        query = "SELECT count(*) FROM pg_stat_activity WHERE application_name = :name AND state = 'idle'"
+        return int(await connection.scalar(text(query), {"name": "freeport-ingestor-limits"}) or 0) >= replicas
+
+
+async def _reported(engine: AsyncEngine, remaining: int) -> bool:
+    async with engine.connect() as connection:
+        told = await connection.scalar(text("SELECT remaining FROM upstream_limits WHERE name = 'errors'"))
+        return bool(told == remaining)

@@ -63,7 +63,7 @@ async def test_items_are_stored_once_and_told_once_however_often_they_are_delive
             "stored",
             "5 \N{MULTIPLICATION SIGN} Tritanium",
             "single",
-            1,
+            2,
         )
         assert await ingestor.value("SELECT count(*) FROM contract_items") == 1
         assert len(await ingestor.sent(ContractEnriched)) == 1

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from datetime import timedelta
 from decimal import Decimal
+from itertools import pairwise
 
 import pytest
 from hypothesis import given
@@ -132,3 +133,45 @@ def test_an_amount_that_no_column_holds_is_rejected(field: str, amount: str) -> 
 @given(st.decimals(-(10**17), 10**17, allow_nan=False, allow_infinity=False, places=12) | st.none())
 def test_every_amount_of_the_game_is_storable(amount: Decimal | None) -> None:
     assert storable(contract(1, price=amount, buyout=amount, reward=amount, collateral=amount))
+
+
+@st.composite
+def moving_markets(draw: st.DrawFn) -> tuple[list[int], list[Page], list[set[int]]]:
+    """A market that changes while its pages are built, each at a moment of its own, all within one generation."""
+    market = sorted(draw(st.sets(st.integers(1, 200), min_size=PAGE + 1, max_size=40)))
+    alive = [set(market)]
+    for _ in range(draw(st.integers(0, 6))):
+        leaving = draw(st.sets(st.sampled_from(market), max_size=3))
+        coming = set(range(201 + 10 * len(alive), 201 + 10 * len(alive) + draw(st.integers(0, 2))))
+        alive.append((alive[-1] - leaving) | coming)
+    first = sorted(alive[draw(st.integers(0, len(alive) - 1))])
+    pages = []
+    for number in range(-(-len(first) // PAGE) or 1):
+        standing = sorted(alive[draw(st.integers(0, len(alive) - 1))])
+        part = standing[number * PAGE : (number + 1) * PAGE]
+        count = -(-len(standing) // PAGE) or 1
+        pages.append(Page(NOON, FRESH, count, tuple(contract(one) for one in part)))
+    return market, pages, alive
+
+
+@given(moving_markets())
+def test_what_stood_all_the_time_is_never_taken_for_gone(found: tuple[list[int], list[Page], list[set[int]]]) -> None:
+    market, pages, alive = found
+    listing = assemble(REGION, pages, base=NOON, stood=frozenset(market))
+    always = set.intersection(*alive)
+
+    taken_for_gone = {number for number in listing.gone if not listing.may_hide(number)}
+
+    if listing.flaw is None:
+        assert not taken_for_gone & always
+
+
+@given(several_pages, st.data())
+def test_only_what_stood_between_two_pages_may_hide_there(ids: list[int], data: st.DataObject) -> None:
+    pages = paged(ids)
+    listing = assemble(REGION, pages)
+    number = data.draw(st.integers(0, 10_001))
+
+    between = any(left.contract_ids[-1] < number < right.contract_ids[0] for left, right in pairwise(pages))
+
+    assert listing.may_hide(number) == between

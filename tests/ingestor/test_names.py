@@ -1,17 +1,21 @@
 """Whom the market speaks of."""
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from common.events import Dataset, IngestRequested
 from common.ids import new_id
+from ingestor.datasets.names import ERRORS_PER_RUN, REQUESTS_PER_MINUTE
+from ingestor.domain.bisecting import Bisection
 from ingestor.esi.models import Name
 from ingestor.stores import names
 from support.ingestion import Ingestion, ingestion
-from support.scripted_esi import Asked, answer, scripted_esi
+from support.scripted_esi import Asked, ScriptedEsi, answer, scripted_esi
 from support.simulated_esi import SimulatedEsi
 
 UNKNOWN = 55_000_000
@@ -50,6 +54,11 @@ def resolving(*unknown: int, fail_from: int = 10**9) -> Callable[[Asked], bytes]
     return script
 
 
+def errors(esi: ScriptedEsi, unknown: Sequence[int]) -> int:
+    """Requests that were refused because of one of the `unknown`."""
+    return sum(not set(json.loads(asked.body)).isdisjoint(unknown) for asked in esi.asked)
+
+
 async def test_one_unknown_id_spoils_nobody_elses_name_and_is_postponed(ingestor: Ingestion, esi: SimulatedEsi) -> None:
     del esi
     known = [90_000_000 + number for number in range(30)]
@@ -72,8 +81,8 @@ async def test_what_was_learnt_before_upstream_refused_is_kept(engine: AsyncEngi
         assert await ask(ingestor) == "partial"
 
         found = await named(ingestor)
-        assert [number for number, name in found.items() if name] == [1, 2, 3, 4]
-        assert await ingestor.value("SELECT count(*) FROM names WHERE name IS NULL AND due_at <= now()") == 4
+        assert [number for number, name in found.items() if name] == [1, 2, 3, 4, 5, 6]
+        assert await ingestor.value("SELECT count(*) FROM names WHERE name IS NULL AND due_at <= now()") == 2
 
 
 async def test_many_unknown_ids_are_worked_off_run_by_run_within_a_bound(engine: AsyncEngine) -> None:
@@ -83,11 +92,54 @@ async def test_many_unknown_ids_are_worked_off_run_by_run_within_a_bound(engine:
 
         assert await ask(ingestor) == "succeeded"
 
-        assert len(esi.asked) == 60
+        assert errors(esi, unknown) == ERRORS_PER_RUN
         settled = await ingestor.value("SELECT count(*) FROM names WHERE name IS NOT NULL OR due_at > now()")
-        assert settled >= 20
+        assert settled >= 10
         rest = await ingestor.value("SELECT count(*) FROM names WHERE name IS NULL AND due_at <= now()")
         assert rest == 199 - settled
+
+
+async def test_no_more_requests_are_made_in_a_minute_than_their_part(engine: AsyncEngine) -> None:
+    unknown = range(1, 200, 2)
+    async with scripted_esi(resolving(*unknown)) as esi, ingestion(engine, esi.url) as ingestor:
+        await wanted(ingestor, *range(1, 200))
+
+        states = [await ask(ingestor) for _ in range(3)]
+
+        assert (states[0], states[-1], len(esi.asked)) == ("succeeded", "skipped", REQUESTS_PER_MINUTE)
+        await ingestor.execute("UPDATE runs SET finished_at = now() - interval '61 seconds'")
+        assert await ask(ingestor) == "succeeded"
+
+
+async def test_an_id_that_was_unknown_before_is_asked_for_alone_and_after_all_others(engine: AsyncEngine) -> None:
+    async with scripted_esi(resolving(5)) as esi, ingestion(engine, esi.url) as ingestor:
+        await wanted(ingestor, *range(1, 10))
+        await ingestor.execute("UPDATE names SET attempts = 1 WHERE entity_id = 5")
+
+        await ask(ingestor)
+
+        assert [json.loads(asked.body) for asked in esi.asked] == [[1, 2, 3, 4, 6, 7, 8, 9], [5]]
+        assert await ingestor.value("SELECT attempts FROM names WHERE entity_id = 5") == 2
+
+
+@settings(max_examples=40, deadline=None)
+@given(st.sets(st.integers(1, 60), min_size=1), st.data())
+def test_a_bisection_blames_exactly_the_bad_ones_and_asks_for_no_batch_twice(
+    ids: set[int], data: st.DataObject
+) -> None:
+    bad = data.draw(st.sets(st.sampled_from(sorted(ids))))
+    bisection, asked, resolved = Bisection([sorted(ids)]), list[Sequence[int]](), set[int]()
+
+    while (batch := bisection.next()) is not None:
+        asked.append(batch)
+        if bad.isdisjoint(batch):
+            resolved.update(batch)
+            bisection.good()
+        else:
+            bisection.spoiled()
+
+    assert (resolved, set(bisection.bad)) == (ids - bad, bad)
+    assert len(asked) == len({tuple(batch) for batch in asked})
 
 
 async def test_an_id_that_stays_unknown_is_asked_for_seldom(offline: Ingestion) -> None:

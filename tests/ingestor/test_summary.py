@@ -2,7 +2,8 @@
 
 from typing import Any
 
-from hypothesis import given
+import pytest
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ingestor.domain.summary import Blueprint, TypeFacts, summarise
@@ -10,9 +11,9 @@ from ingestor.esi.models import PublicItem
 
 RIFTER, RIFTER_BLUEPRINT, TRITANIUM, PLEX = 587, 691, 34, 44992
 FACTS = {
-    RIFTER: TypeFacts("Rifter", 6),
-    RIFTER_BLUEPRINT: TypeFacts("Rifter Blueprint", 9),
-    TRITANIUM: TypeFacts("Tritanium", 4),
+    RIFTER: TypeFacts("Rifter", 6, volume=27_289.0, packaged_volume=2_500.0),
+    RIFTER_BLUEPRINT: TypeFacts("Rifter Blueprint", 9, volume=0.01),
+    TRITANIUM: TypeFacts("Tritanium", 4, volume=0.01, packaged_volume=0.01),
     PLEX: TypeFacts("PLEX", 4),
 }
 
@@ -130,3 +131,50 @@ def test_copies_of_different_research_are_no_one_blueprint() -> None:
 
 def test_a_plain_item_is_no_blueprint() -> None:
     assert summarise([item(TRITANIUM)], FACTS).blueprint is None
+
+
+@pytest.mark.parametrize(
+    "form", [{}, {"is_blueprint_copy": False}, {"runs": -1}, {"is_blueprint_copy": False, "runs": -1}]
+)
+def test_every_form_of_an_original_is_an_original(form: dict[str, Any]) -> None:
+    summary = summarise([item(RIFTER_BLUEPRINT, **form)], FACTS)
+
+    assert summary.blueprint == Blueprint(is_copy=False, material_efficiency=None, time_efficiency=None, runs=None)
+
+
+def test_a_blueprint_with_runs_is_a_copy_even_if_no_flag_says_so() -> None:
+    summary = summarise([item(RIFTER_BLUEPRINT, runs=3, material_efficiency=2, time_efficiency=4)], FACTS)
+
+    assert summary.blueprint == Blueprint(is_copy=True, material_efficiency=2, time_efficiency=4, runs=3)
+
+
+@settings(max_examples=40, deadline=None)
+@given(contents)
+def test_a_contract_shows_one_blueprint_only_if_it_offers_nothing_else(held: list[PublicItem]) -> None:
+    offered = {entry.type_id for entry in held if entry.is_included}
+
+    assert (summarise(held, FACTS).blueprint is not None) == (offered == {RIFTER_BLUEPRINT})
+
+
+@settings(max_examples=40, deadline=None)
+@given(contents)
+def test_the_packaged_volume_is_that_of_the_offer_or_unknown(held: list[PublicItem]) -> None:
+    each = {RIFTER: 2_500.0, RIFTER_BLUEPRINT: 0.01, TRITANIUM: 0.01}
+    offered = [entry for entry in held if entry.is_included]
+
+    volume = summarise(held, FACTS).packaged_volume
+
+    if not offered or any(entry.type_id == PLEX for entry in offered):
+        assert volume is None
+    else:
+        assert volume == pytest.approx(sum(each[entry.type_id] * entry.quantity for entry in offered), abs=1e-6)
+
+
+def test_a_quantity_that_is_none_leaves_the_volume_unknown() -> None:
+    assert summarise([item(TRITANIUM, -1)], FACTS).packaged_volume is None
+
+
+def test_what_a_mutaplasmid_makes_is_dynamic_and_the_mutaplasmid_is_not() -> None:
+    assert TypeFacts("Abyssal Stasis Webifier", 7, group_id=65, meta_group_id=15).is_dynamic
+    assert not TypeFacts("Gravid Stasis Webifier Mutaplasmid", 17, group_id=1964, meta_group_id=15).is_dynamic
+    assert not TypeFacts("Stasis Webifier II", 7, group_id=65, meta_group_id=2).is_dynamic

@@ -48,7 +48,7 @@ async def add(
         definition = store.Definition(
             schedule_id=schedule_id,
             name="a test's",
-            interval=interval,
+            timing=interval,
             action="ingest",
             overlap=overlap,
             dataset=Dataset.CONTRACTS,
@@ -166,7 +166,7 @@ async def test_two_processes_against_one_database_decide_each_slot_once(engine: 
         (slot.schedule_id, slot.slot_at) for slot in slots if slot.fate == "fired"
     ]
     assert is_without_gaps([slot.slot_at for slot in slots if slot.schedule_id == "reconcile"], SECOND)
-    assert {slot.schedule_id for slot in slots} == {"contracts:1", "contracts:2", "reconcile"}
+    assert {slot.schedule_id for slot in slots} == {"contracts:1", "contracts:2", "prices:all", "reconcile"}
 
 
 async def test_after_an_outage_only_the_newest_slot_fires_and_the_others_are_on_record(
@@ -324,7 +324,7 @@ async def test_a_schedule_that_makes_no_sense_is_paused_with_a_note_and_the_othe
 ) -> None:
     await add(engine, "contracts:1")
     await add(engine, "contracts:2")
-    await change(engine, "contracts:1", dataset="bids")
+    await change(engine, "contracts:1", dataset="weather")
     await add(engine, "contracts:3")
     await change(engine, "contracts:3", scope={"region_id": "everywhere"})
 
@@ -336,7 +336,7 @@ async def test_a_schedule_that_makes_no_sense_is_paused_with_a_note_and_the_othe
         query = select(schedules.c.schedule_id, schedules.c.note).where(schedules.c.paused)
         notes = {row.schedule_id: row.note for row in await connection.execute(query)}
     assert set(notes) == {"contracts:1", "contracts:3"}
-    assert "bids" in (notes["contracts:1"] or "")
+    assert "weather" in (notes["contracts:1"] or "")
 
 
 async def test_a_paused_schedule_does_nothing(engine: AsyncEngine, ticking: Clockwork) -> None:
@@ -350,7 +350,7 @@ async def test_a_paused_schedule_does_nothing(engine: AsyncEngine, ticking: Cloc
 async def test_a_slot_in_another_s_hands_does_not_make_the_clockwork_spin(
     engine: AsyncEngine, ticking: Clockwork
 ) -> None:
-    await add(engine)
+    await add(engine, overdue=SECOND)
     async with engine.begin() as other:
         await store.claim_due(other)
 
@@ -398,7 +398,14 @@ async def test_the_default_schedules_are_added_once_and_an_operator_s_change_sur
 
     async with engine.connect() as connection:
         rows = (await connection.execute(select(schedules).order_by(schedules.c.schedule_id))).all()
-    assert [row.schedule_id for row in rows] == ["contracts:1", "contracts:2", "reconcile", "universe:all"]
+    assert [row.schedule_id for row in rows] == [
+        "contracts:1",
+        "contracts:2",
+        "prices:all",
+        "reconcile",
+        "universe:all",
+    ]
+    assert [row.kind for row in rows] == ["upstream", "upstream", "interval", "interval", "interval"]
     assert (rows[0].every_seconds, rows[0].paused, rows[0].note) == (77, True, "quiet")
 
 
@@ -412,7 +419,12 @@ async def test_a_fresh_installation_sweeps_at_once(engine: AsyncEngine, ticking:
 
     await ticking.tick()
 
-    assert {event.schedule_id for event in await sent(engine)} >= {"contracts:1", "contracts:2", "reconcile"}
+    assert {event.schedule_id for event in await sent(engine)} >= {
+        "contracts:1",
+        "contracts:2",
+        "prices:all",
+        "reconcile",
+    }
     async with engine.connect() as connection:
         topics = set(await connection.scalars(select(outbox.c.topic)))
         assert topics == {Topic.SCHEDULES_DUE}

@@ -19,10 +19,13 @@ from common.ids import new_id
 from common.messaging.delivery import Delivery, handled
 from common.messaging.outbox import Outbox
 from common.telemetry import continued
-from ingestor.datasets import Ingredients, discover
+from ingestor.datasets import Backlog, Ingredients, discover
 from ingestor.domain.listing import Listing
-from ingestor.esi.client import EsiClient
+from ingestor.enrichment import Enrichment
+from ingestor.esi.cache import ResponseCache
+from ingestor.esi.client import EsiClient, Traffic
 from ingestor.esi.governor import Governor
+from ingestor.esi.listing import ListReader, Memory
 from ingestor.esi.models import PublicContract
 from ingestor.handlers.ingest_requested import IngestRequestedHandler
 from ingestor.handlers.items_wanted import ItemsWantedHandler
@@ -37,6 +40,7 @@ E = TypeVar("E", bound=Event)
 NOON = datetime(2026, 11, 1, 12, tzinfo=UTC)
 REGION = 10000002
 NOWHERE = "http://127.0.0.1:9"
+RETENTION = timedelta(days=90)
 
 
 def settings(url: str, *, timeout: float = 15.0, concurrency: int = 20) -> IngestorSettings:
@@ -66,10 +70,13 @@ class Ingestion:
         self.outbox = Outbox("ingestor")
         self.runs = RunStore(self.outbox)
         self._contracts = ContractStore(self.outbox)
+        datasets = discover(Ingredients(engine, esi, self.outbox, ResponseCache(engine, esi), RETENTION))
+        self.enrichment = Enrichment(engine, esi, ItemStore(self.outbox), self.runs)
+        backlogs = {name: dataset for name, dataset in datasets.items() if isinstance(dataset, Backlog)}
         self._handlers: dict[type[Event], Any] = {
-            IngestRequested: IngestRequestedHandler(discover(Ingredients(engine, esi, self.outbox)), self.runs),
-            ItemsWanted: ItemsWantedHandler(esi, ItemStore(self.outbox), self.runs),
-            ScheduleDue: ScheduleDueHandler(self.runs, self.outbox),
+            IngestRequested: IngestRequestedHandler(datasets, self.enrichment, self.runs),
+            ItemsWanted: ItemsWantedHandler(self.enrichment),
+            ScheduleDue: ScheduleDueHandler(backlogs, self.runs, self.outbox),
         }
 
     async def deliver(self, event: Event, *, times: int = 2, message_id: UUID | None = None) -> None:
@@ -148,4 +155,10 @@ def whole_list(
 ) -> Listing:
     """A region's list of the generation `at`."""
     ordered = tuple(sorted(rows, key=lambda row: row.contract_id))
-    return Listing(region_id, at, timedelta(minutes=10), 1, ordered, rejected, flaw)
+    ids = frozenset(row.contract_id for row in ordered)
+    return Listing(region_id, at, timedelta(minutes=10), 1, ordered, rejected, flaw, ids)
+
+
+async def public_contracts(engine: AsyncEngine, esi: EsiClient, region_id: int, traffic: Traffic) -> Listing:
+    """The region's list as a process reads it that remembers nothing."""
+    return (await ListReader(engine, esi).read(region_id, Memory(), traffic)).listing

@@ -1,5 +1,6 @@
 """Rows as the ingestor and the scheduler write them, for tests of those who read."""
 
+from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID
@@ -50,6 +51,14 @@ class MarketRows:
         record = {"record_id": new_id().int % 2**62, "quantity": 1, "is_included": offered, **columns}
         await self._insert(tables.contract_items, {"contract_id": contract_id, "type_id": type_id, **record})
 
+    async def rolls(self, item_id: int, attributes: Mapping[int, float], **columns: Any) -> None:
+        """What a mutaplasmid made of an item; still wanted without `attributes`."""
+        state = "stored" if attributes else "wanted"
+        await self._insert(tables.dynamic_items, {"item_id": item_id, "type_id": 47702, "state": state, **columns})
+        for attribute_id, value in attributes.items():
+            row = {"item_id": item_id, "attribute_id": attribute_id, "value": value}
+            await self._insert(tables.dynamic_item_attributes, row)
+
     async def coverage(self, region_id: int = THE_FORGE, *, complete: bool = True, **columns: Any) -> None:
         generation = NOW - timedelta(minutes=5)
         await self._insert(
@@ -63,6 +72,15 @@ class MarketRows:
                 **columns,
             },
         )
+
+    async def sweep(self, region_id: int = THE_FORGE, *, generation: datetime = NOW, listed: int = 0) -> None:
+        """A complete reading of ten contracts, of which so many were new."""
+        row = {"run_id": new_id(), "region_id": region_id, "generation": generation, "fresh_until": NOW}
+        counts = {"fetched": 10, "listed": listed, "changed": 0, "unchanged": 10 - listed, "rejected": 0, "delisted": 0}
+        await self._insert(tables.sweeps, {**row, "complete": True, "pages": 1, **counts})
+
+    async def limit(self, name: str, **columns: Any) -> None:
+        await self._insert(tables.upstream_limits, {"name": name, **columns})
 
     async def name(self, entity_id: int, name: str) -> None:
         await self._insert(tables.names, {"entity_id": entity_id, "name": name, "category": "character"})

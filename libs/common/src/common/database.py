@@ -58,10 +58,12 @@ def create_engine(settings: DatabaseSettings, *, service: str) -> AsyncEngine:
 async def asyncpg_connection(connection: AsyncConnection) -> Any:
     """The asyncpg connection beneath `connection`, in the same transaction: for COPY and prepared statements.
 
-    SQLAlchemy begins the transaction with the first statement it runs itself, so one is run here.
+    SQLAlchemy begins the transaction with the first statement it runs itself, so one is run here if there was none.
     """
-    await connection.exec_driver_sql("SELECT 1")
-    return (await connection.get_raw_connection()).driver_connection
+    raw: Any = (await connection.get_raw_connection()).driver_connection
+    if not raw.is_in_transaction():
+        await connection.exec_driver_sql("SELECT 1")
+    return raw
 
 
 def is_transient(error: BaseException) -> bool:

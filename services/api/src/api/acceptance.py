@@ -27,11 +27,12 @@ class Accepted:
 
 def requested(command: IngestCommand) -> IngestRequested:
     """The command as the event that asks for it. Raises InvalidRequestError if dataset and scope do not fit."""
-    scope = Scope(region_id=command.scope.region_id)
+    scope = Scope(**command.scope.model_dump())
     try:
         return IngestRequested(dataset=command.dataset, scope=scope, force=command.force)
     except ValueError as error:
-        raise InvalidRequestError({"scope.region_id": str(error).removeprefix("scope.region_id ")}) from error
+        field, _, wrong = str(error).partition(" ")
+        raise InvalidRequestError({field: wrong}) from error
 
 
 async def accept(

@@ -11,6 +11,7 @@ from fastapi.routing import APIRoute
 from pydantic import BaseModel
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
+from api.metrics import Metrics
 from api.problems import InvalidRequestError
 from api.schemas.base import BIGINT
 from api.settings import ApiSettings
@@ -31,6 +32,7 @@ class Parts:
     outbox: Outbox
     relay: Relay
     hooks: Hooks
+    metrics: Metrics
     schema: str
 
 

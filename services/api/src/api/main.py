@@ -9,6 +9,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from api.dependencies import Parts
 from api.listening import listen, serve_http
+from api.metrics import Metrics
 from api.openapi import Api
 from api.routing import include_routers
 from api.settings import ApiSettings
@@ -47,6 +48,7 @@ async def create_app(settings: ApiSettings, *, engine: AsyncEngine, relay: Relay
         outbox=Outbox("api"),
         relay=relay,
         hooks=hooks,
+        metrics=Metrics(),
         schema=migrations.head(),
     )
     include_routers(app)

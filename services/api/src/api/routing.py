@@ -2,7 +2,7 @@
 
 from fastapi import FastAPI
 
-from api.routes import contracts, hooks, ingest, pages, probes, regions, runs, stats, types
+from api.routes import contracts, hooks, ingest, metrics, pages, probes, regions, runs, stats, types
 
 API_PREFIX = "/api/v1"
 
@@ -10,6 +10,7 @@ API_PREFIX = "/api/v1"
 def include_routers(app: FastAPI) -> None:
     """Serve every router, at its place."""
     app.include_router(probes.router, prefix="/health", tags=["health"])
+    app.include_router(metrics.router)
     app.include_router(pages.router)
 
     app.include_router(stats.router, prefix=f"{API_PREFIX}/data/stats", tags=["ingestion"])

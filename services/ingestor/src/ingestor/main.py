@@ -2,6 +2,7 @@
 
 import asyncio
 import gc
+from datetime import timedelta
 
 import msgspec
 from sqlalchemy.exc import SQLAlchemyError
@@ -9,16 +10,19 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from common import service
 from common.database import create_engine
-from common.events import IngestRequested, ItemsWanted, ScheduleDue
+from common.events import Dataset, IngestRequested, ItemsWanted, ScheduleDue
 from common.heartbeat import Heartbeat
 from common.logs import configure, get_logger
 from common.messaging.consuming import Consumers, Subscription
 from common.messaging.outbox import Outbox
 from common.messaging.relay import Relay
 from common.settings import read_settings
-from ingestor.datasets import Ingredients, discover
+from ingestor.datasets import Backlog, Ingredients, discover
+from ingestor.enrichment import Enrichment
+from ingestor.esi.cache import ResponseCache
 from ingestor.esi.client import EsiClient
 from ingestor.esi.governor import Governor
+from ingestor.esi.limits import SharedLimits
 from ingestor.handlers.ingest_requested import IngestRequestedHandler
 from ingestor.handlers.items_wanted import ItemsWantedHandler
 from ingestor.handlers.schedule_due import ScheduleDueHandler
@@ -40,13 +44,20 @@ async def serve() -> None:
     outbox = Outbox(NAME)
     runs = RunStore(outbox)
     relay = Relay(NAME, settings, settings)
-    async with EsiClient(settings, Governor(settings.esi_concurrency)) as esi:
-        datasets = discover(Ingredients(engine, esi, outbox))
+    governor = Governor(settings.esi_concurrency)
+    limits = SharedLimits(governor, settings)
+    async with EsiClient(settings, governor) as esi:
+        enrichment = Enrichment(engine, esi, ItemStore(outbox), runs)
+        cache, retention = ResponseCache(engine, esi), timedelta(days=settings.retention_days)
+        datasets = discover(Ingredients(engine, esi, outbox, cache, retention))
+        backlogs = {name: dataset for name, dataset in datasets.items() if isinstance(dataset, Backlog)}
+        carry_out = IngestRequestedHandler(datasets, enrichment, runs)
         consumers = Consumers(
             [
-                Subscription(IngestRequested, IngestRequestedHandler(datasets, runs), batch=10, concurrency=5),
-                Subscription(ScheduleDue, ScheduleDueHandler(runs, outbox), batch=20),
-                Subscription(ItemsWanted, ItemsWantedHandler(esi, ItemStore(outbox), runs), batch=10, concurrency=4),
+                Subscription(IngestRequested, carry_out, batch=10, concurrency=5, only=is_sweep),
+                Subscription(IngestRequested, carry_out, batch=5, concurrency=5, only=is_no_sweep, group="backlog"),
+                Subscription(ScheduleDue, ScheduleDueHandler(backlogs, runs, outbox), batch=20),
+                Subscription(ItemsWanted, ItemsWantedHandler(enrichment), batch=50, concurrency=8),
             ],
             engine=engine,
             outbox=outbox,
@@ -64,9 +75,18 @@ async def serve() -> None:
         try:
             await load_universe(engine)
             gc.freeze()
-            await service.together(consumers.run(), relay.run(), heartbeat.run())
+            await service.together(consumers.run(), relay.run(), limits.run(), heartbeat.run())
         finally:
             await engine.dispose()
+
+
+def is_sweep(command: IngestRequested) -> bool:
+    """Whether it discovers what is new; nothing else may hold that up."""
+    return command.dataset is Dataset.CONTRACTS
+
+
+def is_no_sweep(command: IngestRequested) -> bool:
+    return not is_sweep(command)
 
 
 async def load_universe(engine: AsyncEngine) -> None:

@@ -17,6 +17,9 @@ class IngestorSettings(DatabaseSettings, KafkaSettings, LogSettings):
     esi_user_agent: str = Field(
         "Freeport/0.1", min_length=1, description="Who asks; CCP wants a contact in it: an e-mail address or a URL"
     )
+    retention_days: int = Field(
+        90, ge=1, le=3650, description="Days that gone contracts are kept; older ones become price statistics"
+    )
     esi_concurrency: int = Field(20, ge=1, le=200, description="Upstream requests under way at once")
 
     @field_validator("esi_base_url")

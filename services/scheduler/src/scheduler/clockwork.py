@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from datetime import datetime
 
 import asyncpg
 from sqlalchemy.exc import SQLAlchemyError
@@ -16,7 +17,8 @@ from common.messaging.outbox import Outbox
 from common.messaging.wakeup import Wakeup
 from common.settings import DatabaseSettings
 from common.telemetry import continued, tracing
-from scheduler.domain.fates import decide
+from scheduler.domain.fates import Fate, decide
+from scheduler.domain.intervals import Interval
 from scheduler.stores import schedules
 from scheduler.stores.schedules import CHANNEL, DecidedSlot, DueSchedule
 
@@ -27,6 +29,8 @@ LONGEST_SLEEP_SECONDS = 5.0
 RETRY_SECONDS = 1.0
 HELD_SECONDS = 0.1
 """Between two looks at a slot that has come and is in another replica's hands."""
+JUST_COME_SECONDS = 0.005
+"""The same for a slot that came a moment ago, most likely since we looked: it must not be late for our asking twice."""
 SLOTS_AT_ONCE = 1_000
 """Slots of one schedule in one transaction: a year's outage of a schedule by the second is 31 million."""
 
@@ -67,11 +71,7 @@ class Clockwork:
 
     async def _fire(self, connection: AsyncConnection, schedule: DueSchedule) -> None:
         definition = schedule.definition
-        interval = definition.interval
-        slots = interval.between(schedule.next_due_at, schedule.now, at_most=SLOTS_AT_ONCE)
-        next_due_at = interval.after(slots[-1] if slots else schedule.now)
-        newer_to_come = next_due_at <= schedule.now
-        fates = decide(slots, overlap=definition.overlap, busy=schedule.busy, newer_to_come=newer_to_come)
+        fates, next_due_at = _plan(schedule)
         decided = [
             DecidedSlot(
                 schedule_id=definition.schedule_id,
@@ -93,7 +93,9 @@ class Clockwork:
             seconds = await schedules.seconds_to_next(connection)
         if seconds is None:
             return LONGEST_SLEEP_SECONDS
-        return min(seconds, LONGEST_SLEEP_SECONDS) if seconds > 0 else HELD_SECONDS
+        if seconds > 0:
+            return min(seconds, LONGEST_SLEEP_SECONDS)
+        return JUST_COME_SECONDS if seconds > -HELD_SECONDS else HELD_SECONDS
 
     @asynccontextmanager
     async def _listening(self) -> AsyncIterator[Wakeup]:
@@ -106,6 +108,20 @@ class Clockwork:
             yield wakeup
         finally:
             connection.terminate()
+
+
+def _plan(schedule: DueSchedule) -> tuple[list[tuple[datetime, Fate]], datetime]:
+    """The fate of each slot that has come, and when the next one does."""
+    definition, timing = schedule.definition, schedule.definition.timing
+    if isinstance(timing, Interval):
+        slots = timing.between(schedule.next_due_at, schedule.now, at_most=SLOTS_AT_ONCE)
+        next_due_at = timing.after(slots[-1] if slots else schedule.now)
+        newer_to_come = next_due_at <= schedule.now
+        fates = decide(slots, overlap=definition.overlap, busy=schedule.busy, newer_to_come=newer_to_come)
+        return fates, next_due_at
+    fates = decide([schedule.next_due_at], overlap=definition.overlap, busy=schedule.busy)
+    fired_at = schedule.now if fates[-1][1] == "fired" else schedule.fired_at
+    return fates, timing.after(schedule.now, fired_at=fired_at, fresh_until=schedule.fresh_until)
 
 
 def _due(schedule: DueSchedule, slot: DecidedSlot) -> ScheduleDue:

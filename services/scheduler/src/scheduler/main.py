@@ -10,11 +10,13 @@ from common import service
 from common.database import create_engine
 from common.heartbeat import Heartbeat
 from common.logs import configure, get_logger
+from common.messaging.consuming import Consumers, Subscription
 from common.messaging.outbox import Outbox
 from common.messaging.relay import Relay
 from common.settings import read_settings
 from scheduler import defaults
 from scheduler.clockwork import Clockwork
+from scheduler.handlers.run_told import RunTold, run_told
 from scheduler.settings import SchedulerSettings
 
 log = get_logger(__name__)
@@ -30,13 +32,20 @@ async def serve() -> None:
     outbox = Outbox(NAME)
     clockwork = Clockwork(engine, outbox, settings)
     relay = Relay(NAME, settings, settings)
+    consumers = Consumers([Subscription(RunTold, run_told)], engine=engine, outbox=outbox, kafka=settings)
     heartbeat = Heartbeat(
-        engine, NAME, lambda: {"slots": {"decided": clockwork.decided}, "relay": {"sent": relay.sent}}
+        engine,
+        NAME,
+        lambda: {
+            "consumers": consumers.progress(),
+            "slots": {"decided": clockwork.decided},
+            "relay": {"sent": relay.sent},
+        },
     )
     try:
         await define_schedules(engine, settings)
         gc.freeze()
-        await service.together(clockwork.run(), relay.run(), heartbeat.run())
+        await service.together(clockwork.run(), consumers.run(), relay.run(), heartbeat.run())
     finally:
         await engine.dispose()
 

@@ -15,7 +15,15 @@ class SchedulerSettings(DatabaseSettings, KafkaSettings, LogSettings):
         (THE_FORGE, DOMAIN, SINQ_LAISON, HEIMATAR, METROPOLIS),
         description="Regions to keep a copy of, as 10000002,10000043",
     )
-    sweep_interval: int = Field(1800, ge=5, le=31_536_000, description="Seconds between two sweeps of a region")
+    sweep_interval: int = Field(
+        1800,
+        ge=5,
+        le=31_536_000,
+        description="Seconds between two sweeps of a region while it is not known when upstream has something newer",
+    )
+    upstream_min_interval: int = Field(
+        30, ge=1, le=86_400, description="Seconds that lie between two sweeps of a region at the least"
+    )
     reconcile_interval: int = Field(
         10, ge=1, le=86_400, description="Seconds between two looks at what was left unfinished"
     )

@@ -10,10 +10,18 @@ from cli.console import Console
 from cli.demo import demo
 from cli.errors import StackError
 from cli.home import clean, holder
+from cli.replay import replay
 from cli.settings import StackSettings
 from cli.stack import Stack
 from cli.up import up
 from common.settings import read_settings
+
+REPLAY = "summarise stored contracts anew, and read again those that could not be read"
+SCOPES = {
+    "--region": ("region_id", "ID", "live contracts of a region"),
+    "--contract": ("contract_id", "ID", "one contract, live or gone"),
+    "--below-version": ("below_version", "N", "live contracts that rules older than version N have summarised"),
+}
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -36,6 +44,8 @@ def _run(asked: argparse.Namespace, settings: StackSettings) -> int:
             return asyncio.run(demo(Stack.of(settings, live=asked.live), Console()))
         case "clean":
             return _clean(settings)
+        case "replay":
+            return _replay(asked, settings)
         case "provision":
             return subprocess.run([sys.executable, "-m", "common.provision"], check=False).returncode
         case _:
@@ -46,6 +56,12 @@ def _clean(settings: StackSettings) -> int:
     removed = clean(settings.home)
     print("\n".join(f"removed {path}" for path in removed) or f"nothing to remove in {settings.home}")
     return 0
+
+
+def _replay(asked: argparse.Namespace, settings: StackSettings) -> int:
+    said = vars(asked)
+    scope = {part: said[part] for part, *_ in SCOPES.values() if said[part] is not None}
+    return asyncio.run(replay(asked.api or settings.api_url, scope, force=asked.force))
 
 
 def _status(settings: StackSettings) -> int:
@@ -64,7 +80,16 @@ def _parser() -> argparse.ArgumentParser:
     ):
         command = commands.add_parser(name, help=help_, description=help_)
         command.add_argument("--live", action="store_true", help="read the real ESI (needs ESI_USER_AGENT)")
+    _add_replay(commands.add_parser("replay", help=REPLAY, description=REPLAY))
     commands.add_parser("clean", help="remove what the local stack stored")
     commands.add_parser("provision", help="migrate the database and create the topics that the settings name")
     commands.add_parser("status", help="say whether the local stack runs")
     return parser
+
+
+def _add_replay(command: argparse.ArgumentParser) -> None:
+    scope = command.add_mutually_exclusive_group(required=True)
+    for option, (part, metavar, help_) in SCOPES.items():
+        scope.add_argument(option, dest=part, type=int, metavar=metavar, help=help_)
+    command.add_argument("--force", action="store_true", help="read upstream again, also what is stored")
+    command.add_argument("--api", metavar="URL", help="the API to ask; the local stack's by default")

@@ -5,41 +5,60 @@ from collections.abc import Awaitable, Callable, MutableMapping
 from dataclasses import dataclass, replace
 from typing import Any, Final
 
-from esi_simulator.control import PREFIX, Control, Stats
-from esi_simulator.error_window import ErrorWindow
-from esi_simulator.errors import ERROR_LIMITED, EsiError
+from esi_simulator import compatibility
+from esi_simulator.control.dispatch import PREFIX, Control
+from esi_simulator.errors import EsiError
 from esi_simulator.exchange import WORTH_PACKING, Document, Header, Reply, Request, error_reply
-from esi_simulator.faults import Faults
 from esi_simulator.headers import is_known, response_headers
+from esi_simulator.limits.gates import Gates
 from esi_simulator.routing import PREFIXES, Route, Routing
+from esi_simulator.stats import Stats
+from esi_simulator.trouble.faults import Fault, Faults
+from esi_simulator.trouble.flaky import Flaky
+from esi_simulator.trouble.storm import Storm
 from esi_simulator.world import World
 
 Message = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[Message]]
 Send = Callable[[Message], Awaitable[None]]
+Sleep = Callable[[float], Awaitable[object]]
 
-LIMITED: Final = 420
 NOT_MODIFIED: Final = 304
 _EMPTY: Final = b""
 
 
 @dataclass(frozen=True)
 class Simulator:
-    """ESI on localhost: plain ASGI, for speed."""
+    """ESI on localhost: plain ASGI, for speed. `sleep` is where its answers are late."""
 
     world: World
     routing: Routing
     control: Control
+    gates: Gates
     faults: Faults
+    flaky: Flaky
+    storm: Storm
     stats: Stats
     latency: float
-    window: ErrorWindow
+    sleep: Sleep = asyncio.sleep
 
     async def __call__(self, scope: Message, receive: Receive, send: Send) -> None:
         """Serve one HTTP request."""
         request = await _read(scope, receive)
-        reply = self._controlled(request) if request.parts[:1] == (PREFIX,) else await self._answered(request)
-        await _send(reply, request, response_headers(reply, self.window, self.world.clock.now()), send)
+        if request.parts[:1] == (PREFIX,):
+            reply = self._controlled(request)
+            await self._send(reply, request, response_headers(reply, (), self.world.clock.now()), send)
+            return
+        route = self.routing.find(request)
+        self.stats.arrive(route.kind, request)
+        try:
+            reply = await self._answered(route, request)
+            told = self.gates.headers(route.kind, reply)
+            await self._send(reply, request, response_headers(reply, told, self.world.clock.now()), send)
+        except BaseException:
+            self.stats.abandon()
+            raise
+        self.stats.leave(route.kind, request, reply)
 
     def _controlled(self, request: Request) -> Reply:
         try:
@@ -47,29 +66,52 @@ class Simulator:
         except EsiError as error:
             return error_reply(error.status, error.message)
 
-    async def _answered(self, request: Request) -> Reply:
-        route = self.routing.find(request)
+    async def _answered(self, route: Route, request: Request) -> Reply:
         try:
             reply = await self._served(route, request)
         except EsiError as error:
             reply = error_reply(error.status, error.message)
-        if is_known(reply, request.headers):
-            reply = replace(reply, status=NOT_MODIFIED, document=Document(_EMPTY, reply.document.etag))
-        self.window.count(reply.status, self.world.clock.now())
-        self.stats.count(route.kind, reply.status)
+        self.gates.pay(route.kind, reply.status)
         return reply
 
     async def _served(self, route: Route, request: Request) -> Reply:
-        """The route's reply, unless the client has used up its errors or meets a fault; late if it is to be late."""
-        if not self.window.remain(self.world.clock.now()):
-            limited: tuple[Header, ...] = ((b"x-esi-error-limited", b""),)
-            return replace(error_reply(LIMITED, ERROR_LIMITED), headers=limited)
-        fault = self.faults.meet(route.kind, request)
+        """The route's reply, unless the client is refused or meets a fault; late if it is to be late."""
+        compatibility.check(request, self.world.clock.now())
+        refusal = self.gates.refusal(route.kind)
+        if refusal is not None:
+            return refusal
+        fault = self.faults.meet(route.kind, request) or self.storm.meet(route.kind, request)
         delay = self.latency + (fault.delay if fault else 0)
         if delay:
-            await asyncio.sleep(delay)
-        wrong = fault.reply() if fault else None
-        return wrong or route.handler(request)
+            await self.sleep(delay)
+        refusal = self.gates.refusal(route.kind) if self.storm.raging else None
+        return refusal or self._made(route, request, fault)
+
+    def _made(self, route: Route, request: Request, fault: Fault | None) -> Reply:
+        wrong = (fault.reply() if fault else None) or self.flaky.meet(route.kind, request, self.world.clock.now())
+        if wrong is not None:
+            return wrong
+        reply = route.handler(request)
+        if is_known(reply, request.headers):
+            reply = replace(reply, status=NOT_MODIFIED, document=Document(_EMPTY, reply.document.etag))
+        return fault.distorted(reply) if fault else reply
+
+    async def _send(self, reply: Reply, request: Request, headers: list[Header], send: Send) -> None:
+        body = reply.document.body
+        if len(body) > WORTH_PACKING and b"gzip" in request.headers.get(b"accept-encoding", _EMPTY):
+            body = reply.document.packed()
+            headers.append((b"content-encoding", b"gzip"))
+        if reply.status not in {204, NOT_MODIFIED}:
+            headers.append((b"content-length", b"%d" % len(body)))
+        await send({"type": "http.response.start", "status": reply.status, "headers": headers})
+        if reply.cut is None or not body:
+            await send({"type": "http.response.body", "body": body})
+            return
+        half = len(body) // 2
+        await send({"type": "http.response.body", "body": body[:half], "more_body": True})
+        await self.sleep(reply.cut.seconds)
+        if reply.cut.finishes:  # otherwise the server closes the connection on the incomplete body
+            await send({"type": "http.response.body", "body": body[half:]})
 
 
 async def _read(scope: Message, receive: Receive) -> Request:
@@ -93,14 +135,3 @@ async def _body(receive: Receive) -> bytes:
         chunks.append(message.get("body", _EMPTY))
         if not message.get("more_body"):
             return _EMPTY.join(chunks)
-
-
-async def _send(reply: Reply, request: Request, headers: list[Header], send: Send) -> None:
-    body = reply.document.body
-    if len(body) > WORTH_PACKING and b"gzip" in request.headers.get(b"accept-encoding", _EMPTY):
-        body = reply.document.packed()
-        headers.append((b"content-encoding", b"gzip"))
-    if reply.status not in {204, NOT_MODIFIED}:
-        headers.append((b"content-length", b"%d" % len(body)))
-    await send({"type": "http.response.start", "status": reply.status, "headers": headers})
-    await send({"type": "http.response.body", "body": body})

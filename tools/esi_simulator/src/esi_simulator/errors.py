@@ -2,6 +2,8 @@
 
 from typing import Final
 
+NOT_FOUND: Final = 404
+
 
 class EsiError(Exception):
     """Ends a request with a status and ESI's envelope around the message."""
@@ -38,6 +40,12 @@ def not_found(what: str) -> EsiError:
     return EsiError(404, f"{what} not found")
 
 
-def no_such_page() -> EsiError:
-    """404 for a page beyond the last one."""
-    return EsiError(404, "Requested page does not exist!")
+def no_such_page(status: int = 404) -> EsiError:
+    """404 for a page beyond the last one, or the 500 that the older path makes of it."""
+    message = "Requested page does not exist!"
+    return EsiError(status, message if status == NOT_FOUND else f"Undefined 404 response. Original message: {message}")
+
+
+def spamming(seconds: float) -> str:
+    """What the monolith says to who asks too fast; the time that remains is in microseconds (esi-issues #636)."""
+    return f'ConStopSpamming, details: {{"remainingTime": {int(seconds * 1_000_000)}}}'

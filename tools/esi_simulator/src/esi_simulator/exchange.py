@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from functools import lru_cache
 from hashlib import sha224
 from time import gmtime, strftime
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 from urllib.parse import parse_qs
 
 import orjson
@@ -14,6 +14,8 @@ from esi_simulator.errors import EsiError
 
 Header = tuple[bytes, bytes]
 
+LONGEST_NUMBER: Final = 18
+"""Digits of a number that 64 bits hold in any case."""
 WORTH_PACKING: Final = 2000
 """Bytes; below it gzip costs more than it saves."""
 
@@ -35,12 +37,16 @@ class Request:
 
     def page(self) -> int:
         """The page asked for, 1 when none is; 400 when it is no page number."""
-        if "page=" not in self.query:
-            return 1
-        text = parse_qs(self.query).get("page", ["1"])[-1]
-        if not text.isdecimal() or int(text) < 1:
+        text = self.parameter("page") or "1"
+        if not (text.isascii() and text.isdecimal() and len(text) <= LONGEST_NUMBER and int(text)):
             raise EsiError(400, "page must be an integer of at least 1")
         return int(text)
+
+    def parameter(self, name: str) -> str | None:
+        """A parameter of the query, the last one where it is repeated."""
+        if f"{name}=" not in self.query:
+            return None
+        return parse_qs(self.query, keep_blank_values=True).get(name, [None])[-1]
 
 
 class Document:
@@ -60,6 +66,13 @@ class Document:
         return self._packed
 
 
+class Cut(NamedTuple):
+    """A body of which half is sent, then nothing for so many seconds, then the rest, or the connection's end."""
+
+    seconds: float
+    finishes: bool
+
+
 @dataclass(frozen=True, slots=True)
 class Reply:
     """What goes out; a cacheable reply has a document with both instants, in seconds since 1970."""
@@ -72,6 +85,10 @@ class Reply:
     fresh: bool = True
     """Whether the simulator had to make it for this request: X-Esi-Cache-Status says so."""
     headers: tuple[Header, ...] = field(default=())
+    cut: Cut | None = None
+
+
+NOTHING: Final = Document(b"")
 
 
 def to_json(content: Any) -> bytes:

@@ -5,9 +5,11 @@ from dataclasses import dataclass
 from typing import Final
 
 from esi_simulator.errors import EsiError
-from esi_simulator.exchange import Reply, Request
+from esi_simulator.exchange import LONGEST_NUMBER, Reply, Request
 from esi_simulator.routes.cluster import ClusterRoutes
 from esi_simulator.routes.contracts import ContractRoutes
+from esi_simulator.routes.dynamic import DynamicRoutes
+from esi_simulator.routes.markets import MarketRoutes
 from esi_simulator.routes.names import NameRoutes
 from esi_simulator.routes.universe import UniverseRoutes
 
@@ -30,7 +32,13 @@ class Routing:
     """Finds the handler of a request. Paths come as parts, without prefix and trailing slash."""
 
     def __init__(
-        self, contracts: ContractRoutes, universe: UniverseRoutes, names: NameRoutes, cluster: ClusterRoutes
+        self,
+        contracts: ContractRoutes,
+        universe: UniverseRoutes,
+        names: NameRoutes,
+        cluster: ClusterRoutes,
+        markets: MarketRoutes,
+        dynamic: DynamicRoutes,
     ) -> None:
         self._plain: dict[tuple[str, ...], Route] = {
             ("universe", "regions"): Route("regions", universe.regions),
@@ -54,6 +62,12 @@ class Routing:
             ("universe", "groups"): ("groups", universe.group),
             ("universe", "categories"): ("categories", universe.category),
         }
+        self._of_region: dict[str, tuple[str, HandlerOfId]] = {
+            "orders": ("orders", markets.orders),
+            "types": ("market_types", markets.types),
+            "history": ("history", markets.history),
+        }
+        self._dynamic = dynamic
         self._names = Route("names", names.names)
 
     def find(self, request: Request) -> Route:
@@ -67,13 +81,30 @@ class Routing:
 
     def _of_id(self, parts: tuple[str, ...]) -> Route:
         found = self._by_id.get(parts[:-1])
-        if found is None:
-            return Route("unknown", _unknown)
-        kind, handler = found
-        if not (parts[-1].isascii() and parts[-1].isdecimal() and len(parts[-1]) < len(str(2**63))):
-            return Route(kind, _bad_id)
-        wanted = int(parts[-1])
-        return Route(kind, lambda request: handler(request, wanted))
+        if found is not None:
+            return _with_id(*found, parts[-1])
+        match parts:
+            case ("markets", region, subject) if subject in self._of_region:
+                return _with_id(*self._of_region[subject], region)
+            case ("dogma", "dynamic", "items", type_id, item_id):
+                return self._roll(type_id, item_id)
+        return Route("unknown", _unknown)
+
+    def _roll(self, type_id: str, item_id: str) -> Route:
+        if not (_is_id(type_id) and _is_id(item_id)):
+            return Route("dynamic", _bad_id)
+        return Route("dynamic", lambda request: self._dynamic.item(request, int(type_id), int(item_id)))
+
+
+def _with_id(kind: str, handler: HandlerOfId, text: str) -> Route:
+    if not _is_id(text):
+        return Route(kind, _bad_id)
+    wanted = int(text)
+    return Route(kind, lambda request: handler(request, wanted))
+
+
+def _is_id(text: str) -> bool:
+    return text.isascii() and text.isdecimal() and len(text) <= LONGEST_NUMBER
 
 
 def _unknown(request: Request) -> Reply:
@@ -81,7 +112,8 @@ def _unknown(request: Request) -> Reply:
 
 
 def _bad_id(request: Request) -> Reply:
-    raise EsiError(400, f"{request.parts[-1]} is not an id")
+    wrong = [part for part in request.parts if any(sign.isdecimal() for sign in part) and not _is_id(part)]
+    raise EsiError(400, f"{(wrong or request.parts)[-1]} is not an id")
 
 
 def _not_allowed(request: Request) -> Reply:

@@ -1,5 +1,6 @@
 """uvicorn, told to be quiet, to say when it is ready, and to stop cleanly."""
 
+import logging
 import socket
 import sys
 from types import FrameType
@@ -31,6 +32,7 @@ class Server(uvicorn.Server):
             )
         )
         self._listener = listener
+        logging.getLogger("uvicorn.error").addFilter(_is_news)
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         await super().startup(sockets)
@@ -43,6 +45,11 @@ class Server(uvicorn.Server):
         del sig, frame
         self.force_exit = self.should_exit
         self.should_exit = True
+
+
+def _is_news(record: logging.LogRecord) -> bool:
+    """A body that ends too early was ordered."""
+    return "without completing response" not in record.getMessage()
 
 
 def listen(host: str, port: int) -> socket.socket:

@@ -1,7 +1,14 @@
 """Everything that crosses a boundary: the list below is what Freeport says and understands."""
 
 from common.events.base import ContractId, ContractType, Event, Isk, RegionId, Topic, TypeId, encode
-from common.events.contracts import ContractChanged, ContractDelisted, ContractEnriched, ContractEvent, ContractListed
+from common.events.contracts import (
+    ContractBid,
+    ContractChanged,
+    ContractDelisted,
+    ContractEnriched,
+    ContractEvent,
+    ContractListed,
+)
 from common.events.dead_letter import DeadLetter
 from common.events.ingest_requested import Dataset, IngestRequested, Scope
 from common.events.items_wanted import ITEMS_CHUNK, ItemsWanted
@@ -26,6 +33,7 @@ CATALOGUE: tuple[type[Event], ...] = (
     RunFinished,
     ContractListed,
     ContractEnriched,
+    ContractBid,
     ContractChanged,
     ContractDelisted,
     DeadLetter,
@@ -34,6 +42,7 @@ CATALOGUE: tuple[type[Event], ...] = (
 __all__ = [
     "CATALOGUE",
     "ITEMS_CHUNK",
+    "ContractBid",
     "ContractChanged",
     "ContractDelisted",
     "ContractEnriched",

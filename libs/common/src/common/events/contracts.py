@@ -52,10 +52,15 @@ class ContractEnriched(ContractEvent, frozen=True, kw_only=True):
     contains_ship: bool
     items_offered: Count
     items_requested: Count
+    value_sell: Annotated[
+        Isk | None, Meta(description="What it offers costs at Jita, as far as that is known when its items are read")
+    ] = None
+    value_lines: Annotated[Count | None, Meta(description="Lines it offers")] = None
+    value_lines_priced: Annotated[Count | None, Meta(description="Those of them that are in the value")] = None
 
 
 class ContractChanged(ContractEvent, frozen=True, kw_only=True):
-    """A contract's public face is not what it was."""
+    """A contract's public face is not what it was, or more is known of what became of it."""
 
     type: ClassVar = "freeport.contract.changed.v1"
 
@@ -64,6 +69,19 @@ class ContractChanged(ContractEvent, frozen=True, kw_only=True):
     buyout: Isk | None = None
     title: str | None = None
     date_expired: datetime | None = None
+    outcome: Annotated[
+        str | None, Meta(description="accepted, expired or withdrawn: found out after it left the list")
+    ] = None
+
+
+class ContractBid(ContractEvent, frozen=True, kw_only=True):
+    """Somebody bid on an auction. Who it was is not public."""
+
+    type: ClassVar = "freeport.contract.bid.v1"
+
+    bid_id: int
+    amount: Isk
+    date_bid: datetime
 
 
 class ContractDelisted(ContractEvent, frozen=True, kw_only=True):

@@ -63,6 +63,7 @@ class RunProgressed(RunEvent, frozen=True, kw_only=True):
     type: ClassVar = "freeport.ingest.run.progressed.v1"
 
     counts: RunCounts
+    fresh_until: Annotated[datetime | None, Meta(description="Upstream has nothing newer before this instant")] = None
 
 
 class RunFinished(RunEvent, frozen=True, kw_only=True):

@@ -47,12 +47,24 @@ LEAVING_SECONDS = 3.0
 
 @dataclasses.dataclass(frozen=True)
 class Subscription(Generic[E]):
-    """Which event, who handles it, and how many keys at once. Messages of one key are handled in order."""
+    """Which event, who handles it, and how many keys at once. Messages of one key are handled in order.
+
+    With `only`, the others are left to another subscription of the same event, whose consumer `group` has a name of its
+    own: a batch is over when the slowest of it is handled, and what must be quick must not wait for that. One that has
+    a `group` leaves what cannot be read to the one that has none.
+    """
 
     event: type[E]
     handle: Callable[[Delivery[E]], Awaitable[None]]
     batch: int = 100
     concurrency: int = 1
+    only: Callable[[E], bool] | None = None
+    group: str = ""
+
+    @property
+    def name(self) -> str:
+        """The topic, and the group where it has one."""
+        return f"{self.event.topic}.{self.group}" if self.group else self.event.topic.value
 
 
 class Consumers:
@@ -73,6 +85,7 @@ class Consumers:
         self._ack_seconds = ack_seconds
         self._failed: asyncio.Future[None] | None = None
         self._subscribers: dict[str, Any] = {}
+        self._topics: set[str] = {subscription.event.topic.value for subscription in subscriptions}
         self._in_hand: set[asyncio.Task[Any]] = set()
         self._stopping = False
         self.broker = KafkaBroker(
@@ -103,7 +116,7 @@ class Consumers:
         await self._failed
 
     def progress(self) -> dict[str, Any]:
-        """For each topic: partitions held, and when the one polled longest ago was last polled (Unix ms)."""
+        """For each subscription: partitions held, and when the one polled longest ago was last polled (Unix ms)."""
         return {topic: _progress(subscriber) for topic, subscriber in self._subscribers.items()}
 
     async def _stop(self) -> None:
@@ -121,7 +134,7 @@ class Consumers:
 
     async def _topics_exist(self) -> None:
         """Wait for the broker and its topics, for a consumer that starts before them never recovers."""
-        wanted = set(self._subscribers)
+        wanted = self._topics
         missing: set[str] | str = wanted
         while missing:
             try:
@@ -136,9 +149,9 @@ class Consumers:
         topic: Topic = subscription.event.topic
         batches = _Batches(subscription, engine=self._engine, outbox=self._outbox)
 
-        subscriber = self._subscribers[topic.value] = self.broker.subscriber(
+        subscriber = self._subscribers[subscription.name] = self.broker.subscriber(
             topic.value,
-            group_id=f"freeport-{self._outbox.service}.{topic.value}",
+            group_id=f"freeport-{self._outbox.service}.{subscription.name}",
             auto_offset_reset="earliest",
             ack_policy=AckPolicy.MANUAL,
             batch=True,
@@ -190,13 +203,18 @@ class _Batches(Generic[E]):
             try:
                 delivery = self._decode(record)
             except Exception as error:  # noqa: BLE001 - a message that cannot be read must never stop the consumer
-                await self._set_aside(record, f"unreadable: {error}")
+                if not self._subscription.group:
+                    await self._set_aside(record, f"unreadable: {error}")
             else:
-                by_key[delivery.event.key].append((record, delivery))
+                if self._is_mine(delivery.event):
+                    by_key[delivery.event.key].append((record, delivery))
         pending = [delivery.id for queue in by_key.values() for _, delivery in queue]
         if pending:
             done = await _outlasting_outages(lambda: self._handled(pending))
             await asyncio.gather(*(self._in_order(queue, done) for queue in by_key.values()))
+
+    def _is_mine(self, event: E) -> bool:
+        return self._subscription.only is None or self._subscription.only(event)
 
     def _decode(self, record: Record) -> Delivery[E]:
         if record.value is None:

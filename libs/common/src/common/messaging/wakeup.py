@@ -13,10 +13,11 @@ class Wakeup:
         self._rung = asyncio.Event()
 
     async def listen(self) -> None:
-        await self._connection.add_listener(self._channel, self._ring)
-        self._connection.add_termination_listener(self._ring)
+        await self._connection.add_listener(self._channel, self.ring)
+        self._connection.add_termination_listener(self.ring)
 
-    def _ring(self, *_: object) -> None:
+    def ring(self, *_: object) -> None:
+        """Wake whoever waits."""
         self._rung.set()
 
     async def wait(self, timeout: float) -> None:  # noqa: ASYNC109 - a poll's interval, not a deadline

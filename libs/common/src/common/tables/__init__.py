@@ -1,23 +1,36 @@
 """The tables: one module per subject. Each has one writing service, named in the module's docstring."""
 
 from common.tables.base import metadata
-from common.tables.contracts import contract_items, contracts, coverage, sweeps
+from common.tables.contracts import (
+    bids,
+    contract_items,
+    contracts,
+    coverage,
+    dynamic_item_attributes,
+    dynamic_items,
+    sweeps,
+)
 from common.tables.messaging import broker_epochs, dead_letters, heartbeats, inbox, outbox
+from common.tables.prices import price_sources, price_statistics, prices, rolled_up_days
 from common.tables.runs import COUNTS, RUN_STATES, TERMINAL_STATES, idempotency_keys, ingest_requests, runs
 from common.tables.schedules import FATES, schedule_slots, schedules
 from common.tables.universe import categories, groups, names, regions, stations, systems, types, universe_versions
+from common.tables.upstream import upstream_limits, upstream_responses
 
 __all__ = [
     "COUNTS",
     "FATES",
     "RUN_STATES",
     "TERMINAL_STATES",
+    "bids",
     "broker_epochs",
     "categories",
     "contract_items",
     "contracts",
     "coverage",
     "dead_letters",
+    "dynamic_item_attributes",
+    "dynamic_items",
     "groups",
     "heartbeats",
     "idempotency_keys",
@@ -26,7 +39,11 @@ __all__ = [
     "metadata",
     "names",
     "outbox",
+    "price_sources",
+    "price_statistics",
+    "prices",
     "regions",
+    "rolled_up_days",
     "runs",
     "schedule_slots",
     "schedules",
@@ -35,4 +52,6 @@ __all__ = [
     "systems",
     "types",
     "universe_versions",
+    "upstream_limits",
+    "upstream_responses",
 ]

@@ -5,6 +5,7 @@ from sqlalchemy import (
     Boolean,
     CheckConstraint,
     Column,
+    Computed,
     Double,
     Index,
     Integer,
@@ -17,6 +18,25 @@ from sqlalchemy import (
 from sqlalchemy.sql import text
 
 from common.tables.base import Isk, instant, metadata
+
+VALUE_RATIO = """
+CASE
+  WHEN value_lines_priced = value_lines AND items_requested = 0 AND value_sell > 0::numeric
+       AND COALESCE(reward, 0::numeric) = 0::numeric
+  THEN CASE type
+         WHEN 'item_exchange'::text THEN price
+         WHEN 'auction'::text THEN GREATEST(price, highest_bid)
+         ELSE NULL::numeric
+       END / value_sell
+  ELSE NULL::numeric
+END
+"""
+"""What it costs, as a part of what it offers is worth: of an exchange its price, of an auction the highest bid.
+
+PostgreSQL keeps it itself, for each of its parts is written by somebody else. Null where the two cannot be compared:
+a line is without price, something is asked for in return or paid on top, or nothing of worth is offered. In the words
+in which PostgreSQL gives it back, so that the schema can be compared with the tables.
+"""
 
 contracts = Table(
     "contracts",
@@ -41,7 +61,14 @@ contracts = Table(
     # Its life in the list.
     instant("listed_at", default_now=True),
     instant("delisted_at", nullable=True),
+    instant("missing_since", nullable=True),
     Column("outcome", Text),
+    instant("outcome_due_at", nullable=True),
+    Column("outcome_attempts", SmallInteger, nullable=False, server_default=text("0")),
+    # The bids of an auction, read while it is live.
+    instant("bids_due_at", nullable=True),
+    Column("bids_count", Integer),
+    Column("highest_bid", Isk),
     # The reading of its items: none (couriers have none to read) | wanted | stored | failed.
     Column("items_state", Text, nullable=False),
     Column("items_run_id", Uuid),
@@ -60,6 +87,14 @@ contracts = Table(
     Column("material_efficiency", SmallInteger),
     Column("time_efficiency", SmallInteger),
     Column("runs", Integer),
+    Column("packaged_volume", Double, comment="m³ of what it offers, packaged"),
+    # What it offers is worth at the market, as far as that is known.
+    Column("value_buy", Isk),
+    Column("value_sell", Isk),
+    Column("value_average", Isk),
+    Column("value_lines", Integer, comment="Lines it offers"),
+    Column("value_lines_priced", Integer, comment="Those of them that are in the value"),
+    Column("value_ratio", Double, Computed(VALUE_RATIO, persisted=True), comment="What it costs, per value_sell"),
     CheckConstraint("items_state IN ('none', 'wanted', 'stored', 'failed')", name="items_state"),
     Index("ix_contracts_live", "date_issued", "contract_id", postgresql_where=text("delisted_at IS NULL")),
     Index(
@@ -69,8 +104,35 @@ contracts = Table(
         "contract_id",
         postgresql_where=text("delisted_at IS NULL"),
     ),
+    # What stats count: 46,000 rows in 7 ms instead of 20, for the rows themselves are not looked at.
+    Index(
+        "ix_contracts_counted",
+        "region_id",
+        "type",
+        "items_state",
+        postgresql_include=["date_expired"],
+        postgresql_where=text("delisted_at IS NULL"),
+    ),
     Index("ix_contracts_items_due", "items_due_at", postgresql_where=text("items_state = 'wanted'")),
     Index(None, "items_run_id", postgresql_where=text("items_state = 'wanted'")),
+    Index(
+        "ix_contracts_items_failed",
+        "items_due_at",
+        postgresql_where=text("items_state = 'failed' AND delisted_at IS NULL"),
+    ),
+    Index(
+        None,
+        "enrichment_version",
+        postgresql_where=text("items_state = 'stored' AND delisted_at IS NULL"),
+    ),
+    Index(None, "outcome_due_at", postgresql_where=text("outcome_due_at IS NOT NULL")),
+    Index(None, "bids_due_at", postgresql_where=text("bids_due_at IS NOT NULL")),
+    Index(
+        None,
+        "delisted_at",
+        postgresql_include=["region_id", "items_state"],
+        postgresql_where=text("delisted_at IS NOT NULL"),
+    ),
     comment="Every public contract seen; live means delisted_at IS NULL AND date_expired > now()",
 )
 
@@ -90,6 +152,44 @@ contract_items = Table(
     PrimaryKeyConstraint("contract_id", "record_id"),
     Index(None, "type_id", "contract_id", postgresql_where=text("is_included")),
     comment="Items of a contract: read once, for they never change",
+)
+
+bids = Table(
+    "bids",
+    metadata,
+    Column("contract_id", BigInteger, nullable=False),
+    Column("bid_id", BigInteger, nullable=False),
+    Column("amount", Isk, nullable=False),
+    instant("date_bid"),
+    PrimaryKeyConstraint("contract_id", "bid_id"),
+    comment="Bids on auctions; who bids is not public",
+)
+
+dynamic_items = Table(
+    "dynamic_items",
+    metadata,
+    Column("item_id", BigInteger, primary_key=True, autoincrement=False),
+    Column("type_id", BigInteger, nullable=False),
+    Column("state", Text, nullable=False, server_default=text("'wanted'")),
+    Column("attempts", SmallInteger, nullable=False, server_default=text("0")),
+    instant("due_at", nullable=True),
+    Column("error", Text),
+    Column("source_type_id", BigInteger, comment="The type it was before it was mutated"),
+    Column("mutator_type_id", BigInteger, comment="The mutaplasmid"),
+    Column("created_by", BigInteger),
+    CheckConstraint("state IN ('wanted', 'stored', 'failed')", name="state"),
+    Index(None, "due_at", postgresql_where=text("state = 'wanted'")),
+    comment="Abyssal items: read once, for they never change",
+)
+
+dynamic_item_attributes = Table(
+    "dynamic_item_attributes",
+    metadata,
+    Column("item_id", BigInteger, nullable=False),
+    Column("attribute_id", Integer, nullable=False),
+    Column("value", Double, nullable=False),
+    PrimaryKeyConstraint("item_id", "attribute_id"),
+    comment="What was rolled",
 )
 
 sweeps = Table(

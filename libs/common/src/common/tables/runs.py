@@ -66,6 +66,7 @@ runs = Table(
     CheckConstraint("state IN ('" + "', '".join(RUN_STATES) + "')", name="state"),
     CheckConstraint("(finished_at IS NOT NULL) = (state NOT IN ('queued', 'running'))", name="finished"),
     Index(None, "accepted_at", "run_id"),
+    Index(None, "dataset", "state"),
     Index("ix_runs_open", "due_at", postgresql_where=text("state IN ('queued', 'running')")),
     comment="What became of each run (written by the ingestor); due_at: when somebody has to look at it again",
 )

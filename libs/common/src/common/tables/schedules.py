@@ -1,6 +1,17 @@
 """Schedules and the ledger of their slots (written by the scheduler)."""
 
-from sqlalchemy import Boolean, CheckConstraint, Column, Index, Integer, PrimaryKeyConstraint, Table, Text, Uuid
+from sqlalchemy import (
+    Boolean,
+    CheckConstraint,
+    Column,
+    DateTime,
+    Index,
+    Integer,
+    PrimaryKeyConstraint,
+    Table,
+    Text,
+    Uuid,
+)
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.sql import text
 
@@ -14,8 +25,20 @@ schedules = Table(
     Column("schedule_id", Text, primary_key=True),
     Column("name", Text, nullable=False),
     Column("kind", Text, nullable=False),
-    Column("every_seconds", Integer, nullable=False),
+    Column(
+        "every_seconds",
+        Integer,
+        nullable=False,
+        comment="interval: between slots; upstream: to the next slot while no run has told a better one",
+    ),
     Column("offset_seconds", Integer, nullable=False, comment="Slots are at multiples of every_seconds plus this"),
+    Column("min_seconds", Integer, comment="upstream: what lies between two slots at the least"),
+    Column("max_seconds", Integer, comment="upstream: likewise, at the most"),
+    Column(
+        "fresh_until",
+        DateTime(timezone=True),
+        comment="upstream: the latest instant that a run told; before it upstream has nothing newer",
+    ),
     Column("action", Text, nullable=False),
     Column("dataset", Text),
     Column("scope", JSONB, nullable=False),
@@ -24,7 +47,10 @@ schedules = Table(
     Column("note", Text),
     instant("created_at", default_now=True),
     instant("next_due_at"),
-    CheckConstraint("kind IN ('interval')", name="kind"),
+    CheckConstraint("kind IN ('interval', 'upstream')", name="kind"),
+    CheckConstraint(
+        "kind <> 'upstream' OR (min_seconds >= 1 AND max_seconds >= min_seconds) IS TRUE", name="upstream_bounds"
+    ),
     CheckConstraint("overlap IN ('skip', 'allow_all')", name="overlap"),
     CheckConstraint("action IN ('ingest', 'reconcile')", name="action"),
     CheckConstraint("every_seconds >= 1", name="every_seconds"),

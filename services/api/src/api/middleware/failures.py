@@ -1,19 +1,15 @@
 """What nobody foresaw becomes an answer here, inside of CORS and tracing, so that it has their headers."""
 
-import asyncpg
 from fastapi import FastAPI, Request
-from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from api.faults import database_fault
 from api.problems import on_failure, unavailable
-from common.database import is_transient
 from common.logs import get_logger
 
 ORDER = 9000
 
 log = get_logger(__name__)
-
-_NOT_MIGRATED = (asyncpg.UndefinedTableError, asyncpg.UndefinedColumnError, asyncpg.InvalidCatalogNameError)
 
 
 class Failures:
@@ -39,7 +35,7 @@ class Failures:
             if started:
                 raise
             request = Request(scope)
-            fault = _database_fault(error)
+            fault = database_fault(error)
             if fault:
                 log.warning("database unavailable", error=type(error).__name__)
                 answer = unavailable(request, fault)
@@ -47,16 +43,6 @@ class Failures:
                 log.exception("request failed")
                 answer = await on_failure(request, error)
             await answer(scope, receive, send)
-
-
-def _database_fault(error: Exception) -> str | None:
-    if isinstance(error, _NOT_MIGRATED) or isinstance(getattr(error, "orig", None), _NOT_MIGRATED):
-        return "The database has not been prepared yet"
-    if isinstance(error, PoolTimeoutError):
-        return "Too many requests wait for the database"
-    if isinstance(error, TimeoutError):
-        return "The database did not answer in time"
-    return "The database cannot be reached" if is_transient(error) else None
 
 
 def register_middleware(app: FastAPI) -> None:

@@ -49,8 +49,8 @@ def _sign(message: Message, trace: Trace) -> None:
 
 
 def _say(scope: Scope, status: int, seconds: float) -> None:
-    """Probes come every few seconds for ever; while they go well they are not worth a line."""
-    probe = scope["path"].startswith("/health") and status < 400  # noqa: PLR2004 - the first of the error statuses
+    """Probes and scrapes come every few seconds for ever; while they go well they are not worth a line."""
+    probe = scope["path"].startswith(("/health", "/metrics")) and status < 400  # noqa: PLR2004 - the first of the error statuses
     tell = log.debug if probe else log.info
     tell("request", method=scope["method"], path=scope["path"], status=status, ms=round(seconds * 1000, 1))
 

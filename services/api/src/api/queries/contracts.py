@@ -13,7 +13,8 @@ COLUMNS = """
        c.issuer_id, i.name AS issuer_name, c.issuer_corporation_id, k.name AS issuer_corporation_name,
        c.for_corporation, c.price, c.buyout, c.reward, c.collateral, c.volume, c.title, c.label, c.composition,
        c.contains_ship, c.is_blueprint_copy, c.runs, c.material_efficiency, c.time_efficiency,
-       c.date_issued, c.date_expired, c.items_state
+       c.packaged_volume, c.value_buy, c.value_sell, c.value_average, c.value_lines, c.value_lines_priced,
+       c.value_ratio, c.date_issued, c.date_expired, c.items_state
 """
 JOINS = """
        LEFT JOIN regions r ON r.region_id = c.region_id
@@ -56,9 +57,15 @@ WITH items AS (
     SELECT i.is_included, json_agg(json_build_object(
                'record_id', i.record_id, 'type_id', i.type_id, 'type_name', t.name, 'quantity', i.quantity,
                'item_id', i.item_id, 'is_blueprint_copy', i.is_blueprint_copy, 'runs', i.runs,
-               'material_efficiency', i.material_efficiency, 'time_efficiency', i.time_efficiency
+               'material_efficiency', i.material_efficiency, 'time_efficiency', i.time_efficiency,
+               'dynamic', CASE WHEN d.item_id IS NOT NULL THEN json_build_object(
+                   'state', d.state, 'source_type_id', d.source_type_id, 'mutator_type_id', d.mutator_type_id,
+                   'attributes', coalesce((SELECT json_agg(json_build_object(
+                       'attribute_id', a.attribute_id, 'value', a.value) ORDER BY a.attribute_id)
+                         FROM dynamic_item_attributes a WHERE a.item_id = d.item_id), '[]'::json)) END
            ) ORDER BY i.record_id) AS listed
-      FROM contract_items i LEFT JOIN types t USING (type_id) WHERE i.contract_id = $1 GROUP BY i.is_included
+      FROM contract_items i LEFT JOIN types t USING (type_id) LEFT JOIN dynamic_items d ON d.item_id = i.item_id
+     WHERE i.contract_id = $1 GROUP BY i.is_included
 ), shown AS (
     SELECT {COLUMNS}, {LIVE} AS live, c.listed_at, c.delisted_at, c.outcome, c.days_to_complete,
            c.end_location_id, e.name AS end_location_name,

@@ -77,6 +77,23 @@ class ContractBase(Shown):
     runs: int | None = Field(description="Of that blueprint")
     material_efficiency: int | None = Field(description="Of that blueprint")
     time_efficiency: int | None = Field(description="Of that blueprint")
+    packaged_volume: CubicMetres | None = Field(
+        description="m³ of what it offers, as if packaged; null where that is not known of every item"
+    )
+    value_buy: Isk | None = Field(
+        description="What its offer brings at once at Jita's buy orders, at least; ISK. Null where no line has a bid"
+    )
+    value_sell: Isk | None = Field(
+        description="What its offer costs at Jita's sell orders; ISK, of the lines that are priced. Null where none is"
+    )
+    value_average: Isk | None = Field(description="The same at the averages of New Eden")
+    value_lines: int | None = Field(description="Stacks it offers; null until its items were read")
+    value_lines_priced: int | None = Field(
+        description="Those of them that are in the value. Copies of blueprints and abyssal items never are"
+    )
+    value_ratio: float | None = Field(
+        description="Its price, or an auction's highest bid, per value_sell; null where the two cannot be compared"
+    )
     date_issued: Instant
     date_expired: Instant
     items_state: Literal["none", "wanted", "stored", "failed"] = Field(
@@ -91,6 +108,24 @@ class ContractSummary(ContractBase):
     items_requested: int | None = Field(description="How many items it asks for; null until they were read")
 
 
+class RolledAttribute(Shown):
+    """One attribute of an abyssal item."""
+
+    attribute_id: int
+    value: float
+
+
+class DynamicItem(Shown):
+    """What a mutaplasmid made of an item."""
+
+    state: Literal["wanted", "stored", "failed"] = Field(
+        description="wanted: its rolls are still to be read; stored; failed: set aside after days of trying"
+    )
+    source_type_id: int | None = Field(description="The type it was before; null until its rolls were read")
+    mutator_type_id: int | None = Field(description="The mutaplasmid; null until its rolls were read")
+    attributes: list[RolledAttribute] = Field(description="Empty until its rolls were read")
+
+
 class ContractItem(Shown):
     """One stack of a contract."""
 
@@ -103,6 +138,7 @@ class ContractItem(Shown):
     runs: int | None
     material_efficiency: int | None
     time_efficiency: int | None
+    dynamic: DynamicItem | None = Field(description="Of an abyssal item; null of any other")
 
 
 class ContractDetail(ContractBase):

@@ -21,11 +21,17 @@ class RunState(StrEnum):
 
 
 class CommandScope(BaseModel):
-    """The part of a dataset that is meant."""
+    """The part of a dataset that is meant, by one of these. For items without any: all that is due by itself."""
 
     model_config = ConfigDict(extra="forbid", strict=True)
 
-    region_id: int | None = Field(None, ge=1, le=BIGINT, description="Required for contracts, absent otherwise")
+    region_id: int | None = Field(
+        None, ge=1, le=BIGINT, description="A region: required for contracts, may be for items"
+    )
+    contract_id: int | None = Field(None, ge=1, le=BIGINT, description="items: one contract, live or gone")
+    below_version: int | None = Field(
+        None, ge=1, le=2**15 - 1, description="items: live contracts that rules older than this version have summarised"
+    )
 
 
 class IngestCommand(BaseModel):
@@ -44,7 +50,9 @@ class IngestCommand(BaseModel):
 class RunScope(Shown):
     """The part of a dataset that was meant."""
 
-    region_id: int | None = Field(None, description="Absent where the whole dataset is meant")
+    region_id: int | None = Field(None, description="Absent, like the others, unless it is what was meant")
+    contract_id: int | None = None
+    below_version: int | None = None
 
 
 class RunCounts(Shown):

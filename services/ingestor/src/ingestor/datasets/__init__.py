@@ -2,14 +2,17 @@
 
 import importlib
 import pkgutil
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol
+from datetime import timedelta
+from typing import Any, Protocol, runtime_checkable
 
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from common.errors import FreeportError
 from common.events import Dataset
 from common.messaging.outbox import Outbox
+from ingestor.esi.cache import ResponseCache
 from ingestor.esi.client import EsiClient, Traffic
 from ingestor.stores.runs import Run
 
@@ -25,14 +28,20 @@ class Ingredients:
     engine: AsyncEngine
     esi: EsiClient
     outbox: Outbox
+    cache: ResponseCache
+    retention: timedelta
 
 
 @dataclass(frozen=True, slots=True)
 class Stored:
-    """What a dataset stored: counts of the run, and what kept it from being complete, if anything did."""
+    """What a dataset stored: counts of the run, and what kept it from being complete, if anything did.
+
+    `at_once`: contracts whose items are to be read right after the commit, before any backlog.
+    """
 
     counts: dict[str, int]
     flaw: str | None = None
+    at_once: Sequence[int] = ()
 
 
 class Ingest(Protocol):
@@ -45,6 +54,14 @@ class Ingest(Protocol):
 
     async def store(self, connection: AsyncConnection, run: Run, reading: Any) -> Stored:
         """Make it ours. Doing it twice changes nothing; an older reading never replaces a newer one."""
+
+
+@runtime_checkable
+class Backlog(Protocol):
+    """A dataset that knows by its own rows when there is something to do; no command is needed then."""
+
+    async def waiting(self, connection: AsyncConnection) -> bool:
+        """Whether something is due. Cheap: it is asked every few seconds."""
 
 
 def discover(ingredients: Ingredients) -> dict[Dataset, Ingest]:

@@ -8,15 +8,15 @@ from common.errors import DeferError
 from common.events import Dataset, IngestRequested
 from common.ids import derived_id
 from ingestor.datasets import Ingest, Ingredients, NothingToDoError, Stored
-from ingestor.domain.listing import Listing
+from ingestor.esi.cache import keep
 from ingestor.esi.client import Traffic
-from ingestor.esi.listing import public_contracts
-from ingestor.stores.contracts import ContractStore, Freshness, SupersededError, fresh
+from ingestor.esi.listing import ListReader, Memory, Reading
+from ingestor.stores.contracts import ContractStore, Freshness, OutOfStepError, SupersededError, fresh
 from ingestor.stores.runs import Run, RunStore
 
 SOON = timedelta(minutes=1)
-LAZY = timedelta(seconds=2)
-"""After the expiry: ESI builds the next generation when somebody asks for it, and its clock is not ours."""
+USES_OF_MEMORY = 24
+"""Half a day of sweeps; then all is compared again, whatever has come of our rows meanwhile."""
 
 
 class Contracts:
@@ -26,28 +26,42 @@ class Contracts:
 
     def __init__(self, ingredients: Ingredients) -> None:
         self._engine = ingredients.engine
-        self._esi = ingredients.esi
+        self._reader = ListReader(ingredients.engine, ingredients.esi)
         self._outbox = ingredients.outbox
         self._store = ContractStore(ingredients.outbox)
         self._runs = RunStore(ingredients.outbox)
+        self._memories: dict[int, Memory] = {}
 
-    async def read(self, run: Run, traffic: Traffic) -> Listing:
+    async def read(self, run: Run, traffic: Traffic) -> Reading:
         region_id = _region(run)
         if not run.command.force:
             async with self._engine.connect() as connection:
                 freshness = await fresh(connection, region_id)
             if freshness is not None:
                 decide(freshness)
-        return await public_contracts(self._esi, region_id, traffic)
+        memory = self._memories.get(region_id)
+        if memory is None or memory.uses >= USES_OF_MEMORY:
+            memory = Memory()
+        reading = await self._reader.read(region_id, memory, traffic)
+        reading.memory.uses = memory.uses + 1
+        return reading
 
-    async def store(self, connection: AsyncConnection, run: Run, reading: Listing) -> Stored:
+    async def store(self, connection: AsyncConnection, run: Run, reading: Reading) -> Stored:
+        region_id = _region(run)
+        self._memories.pop(region_id, None)
         try:
-            merged = await self._store.merge(connection, reading, run_id=run.run_id)
+            merged = await self._store.merge(connection, reading.listing, run_id=run.run_id)
         except SupersededError as error:
             raise NothingToDoError(f"superseded: {error}") from error
+        except OutOfStepError as error:
+            raise DeferError(str(error), timedelta(seconds=1)) from error
+        await keep(connection, reading.answers)
         if merged.unseen_names:
             await self._want_names(connection, run)
-        return Stored(merged.counts, reading.flaw)
+        if reading.listing.flaw is None:
+            reading.memory.base, reading.memory.hidden = merged.swept_at, merged.hidden
+            self._memories[region_id] = reading.memory
+        return Stored(merged.counts, reading.listing.flaw, merged.at_once)
 
     async def _want_names(self, connection: AsyncConnection, run: Run) -> None:
         command = IngestRequested(dataset=Dataset.NAMES, run_id=derived_id(run.run_id, "names"))
@@ -63,7 +77,7 @@ def decide(freshness: Freshness) -> None:
     """
     if freshness.left > min(SOON, freshness.whole / 4):
         raise NothingToDoError(f"upstream has nothing newer before {freshness.until:%Y-%m-%dT%H:%M:%SZ}")
-    raise DeferError(f"upstream has nothing newer before {freshness.until:%Y-%m-%dT%H:%M:%SZ}", freshness.left + LAZY)
+    raise DeferError(f"upstream has nothing newer before {freshness.until:%Y-%m-%dT%H:%M:%SZ}", freshness.left)
 
 
 def _region(run: Run) -> int:

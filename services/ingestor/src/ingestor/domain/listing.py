@@ -1,5 +1,6 @@
 """Whether the pages of a region's list are one picture of the market, and what may be concluded from it."""
 
+from bisect import bisect_right
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -18,18 +19,26 @@ FINEST_EXPONENT = -100
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """One page as it was answered."""
+    """One page as it was answered. `rows` are those that we have not read before; `ids` are all, in its order."""
 
     generation: datetime
     fresh_for: timedelta
     pages: int
     rows: tuple[PublicContract, ...]
     rejected: int = 0
+    ids: tuple[int, ...] | None = None
+
+    @property
+    def contract_ids(self) -> tuple[int, ...]:
+        return tuple(row.contract_id for row in self.rows) if self.ids is None else self.ids
 
 
 @dataclass(frozen=True, slots=True)
 class Listing:
-    """A region's list. Absence from it means something only when `flaw` is None."""
+    """A region's list. Absence from it means something only when `flaw` is None.
+
+    `rows` are those that differ from what the merge of `base` has stored, and all of them where `base` is None.
+    """
 
     region_id: int
     generation: datetime
@@ -38,15 +47,35 @@ class Listing:
     rows: tuple[PublicContract, ...]
     rejected: int
     flaw: str | None
+    ids: frozenset[int]
+    gaps: tuple[tuple[int, int], ...] = ()
+    base: datetime | None = None
+    gone: frozenset[int] = frozenset()
+    """What stood at `base` and stands no more."""
 
     @property
     def fetched(self) -> int:
-        return len(self.rows) + self.rejected
+        return len(self.ids) + self.rejected
+
+    def may_hide(self, contract_id: int) -> bool:
+        """Whether a contract may stand although no page has it.
+
+        Each page is a picture of its own moment; what moved to the page before between their moments is on neither.
+        """
+        place = bisect_right(self.gaps, (contract_id, 0))
+        return place > 0 and self.gaps[place - 1][0] < contract_id < self.gaps[place - 1][1]
 
 
-def assemble(region_id: int, pages: Sequence[Page]) -> Listing:
-    """Join `pages`, in their order; each contract once, ascending by id."""
+def assemble(
+    region_id: int,
+    pages: Sequence[Page],
+    *,
+    base: datetime | None = None,
+    stood: frozenset[int] = frozenset(),
+) -> Listing:
+    """Join `pages`, in their order; each contract once, ascending by id. `stood` are the contracts of `base`."""
     rows = {row.contract_id: row for page in pages for row in page.rows}
+    ids = frozenset(number for page in pages for number in page.contract_ids)
     return Listing(
         region_id=region_id,
         generation=min(page.generation for page in pages),
@@ -55,7 +84,17 @@ def assemble(region_id: int, pages: Sequence[Page]) -> Listing:
         rows=tuple(rows[contract_id] for contract_id in sorted(rows)),
         rejected=sum(page.rejected for page in pages),
         flaw=shear(pages) or doubt(pages),
+        ids=ids,
+        gaps=_gaps(pages),
+        base=base,
+        gone=stood - ids,
     )
+
+
+def _gaps(pages: Sequence[Page]) -> tuple[tuple[int, int], ...]:
+    """Between the last id of each page and the first of the next."""
+    ends = [(page.contract_ids[0], page.contract_ids[-1]) for page in pages if page.contract_ids]
+    return tuple((left[1], right[0]) for left, right in pairwise(ends))
 
 
 def shear(pages: Sequence[Page]) -> str | None:
@@ -65,10 +104,10 @@ def shear(pages: Sequence[Page]) -> str | None:
         return "the pages are of different generations"
     if any(page.pages != len(pages) for page in pages):
         return "the number of pages changed while they were read"
-    ids = [row.contract_id for page in pages for row in page.rows]
+    ids = [number for page in pages for number in page.contract_ids]
     if any(left >= right for left, right in pairwise(ids)):
         return "the pages overlap"
-    sizes = [len(page.rows) + page.rejected for page in pages]
+    sizes = [len(page.contract_ids) + page.rejected for page in pages]
     if any(size != sizes[0] for size in sizes[:-1]) or sizes[-1] > sizes[0]:
         return "a page is short"
     if len(pages) > 1 and not sizes[-1]:
@@ -80,7 +119,7 @@ def doubt(pages: Sequence[Page]) -> str | None:
     """Why nothing may be concluded from absence although the pages agree, or None."""
     if any(page.rejected for page in pages):
         return "some rows could not be read"
-    if not any(page.rows for page in pages):
+    if not any(page.contract_ids for page in pages):
         return "the list is empty"
     return None
 

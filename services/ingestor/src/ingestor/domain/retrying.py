@@ -4,6 +4,8 @@ from datetime import timedelta
 
 MAX_RUN_ATTEMPTS = 20
 MAX_ITEM_ATTEMPTS = 8
+ANOTHER_DAY = timedelta(days=1)
+"""Items that were given up are tried once more after this, as long as their contract is live."""
 FIRST_SECONDS = 5
 LONGEST_SECONDS = 300
 LONGEST_AWAY = timedelta(minutes=30)

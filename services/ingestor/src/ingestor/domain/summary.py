@@ -6,26 +6,40 @@ from typing import Literal
 
 from ingestor.esi.models import PublicItem
 
-VERSION = 1
+VERSION = 2
 """Of these rules. A contract summarised under an older one may be read again."""
 
-SHIP = 6
-"""The category of ships; their blueprints are of another. Source: the Static Data Export."""
+SHIP, BLUEPRINT = 6, 9
+"""Categories of the Static Data Export. A ship's blueprint is of the second, and so are formulas of reactions."""
+ABYSSAL, MUTAPLASMIDS = 15, 1964
+"""The meta group of what a mutaplasmid makes, and the group of mutaplasmids, which are of it too but alike."""
+
+VOLUME_DECIMALS = 6
+"""Nothing is smaller than 0.0002 m³; what stands behind is noise of the sum."""
 
 Composition = Literal["single", "bundle", "exchange", "want_to_buy"]
 
 
 @dataclass(frozen=True, slots=True)
 class TypeFacts:
-    """What has to be known of an item type."""
+    """What has to be known of an item type. Volumes in m³."""
 
     name: str
     category_id: int
+    group_id: int = 0
+    meta_group_id: int | None = None
+    volume: float | None = None
+    packaged_volume: float | None = None
+
+    @property
+    def is_dynamic(self) -> bool:
+        """Whether each piece of it has attributes of its own. Source: autonomouslogic/eve-ref issue 1086."""
+        return self.meta_group_id == ABYSSAL and self.group_id != MUTAPLASMIDS and self.category_id != BLUEPRINT
 
 
 @dataclass(frozen=True, slots=True)
 class Blueprint:
-    """A blueprint's research. Efficiencies in percent; runs are left only on copies."""
+    """A blueprint's research, as far as it is public. Efficiencies in percent; runs are left only on copies."""
 
     is_copy: bool
     material_efficiency: int | None
@@ -35,7 +49,10 @@ class Blueprint:
 
 @dataclass(frozen=True, slots=True)
 class Summary:
-    """What a list shows of a contract. `blueprint` is set when all it offers are equal blueprints."""
+    """What a list shows of a contract. `blueprint` is set when all it offers are equal blueprints.
+
+    `packaged_volume`: m³ of what it offers as if all of it were packaged; None where that is not known of every item.
+    """
 
     label: str
     composition: Composition
@@ -43,6 +60,7 @@ class Summary:
     items_offered: int
     items_requested: int
     blueprint: Blueprint | None
+    packaged_volume: float | None
 
 
 def summarise(items: Sequence[PublicItem], facts: Mapping[int, TypeFacts]) -> Summary:
@@ -55,8 +73,17 @@ def summarise(items: Sequence[PublicItem], facts: Mapping[int, TypeFacts]) -> Su
         contains_ship=any(_is_ship(item, facts) for item in offered),
         items_offered=len(offered),
         items_requested=len(requested),
-        blueprint=_blueprint(offered),
+        blueprint=_blueprint(offered, facts),
+        packaged_volume=_packaged_volume(offered, facts),
     )
+
+
+def is_copy(item: PublicItem) -> bool:
+    """Whether it is a blueprint's copy: says so, or has runs.
+
+    An original has no flag on the public route, or it is false; and no runs, or -1. Source: CCP's OpenAPI and samples.
+    """
+    return item.is_blueprint_copy is True or (item.runs is not None and item.runs >= 0)
 
 
 def _composition(offered: Sequence[PublicItem], requested: Sequence[PublicItem]) -> Composition:
@@ -81,15 +108,27 @@ def _is_ship(item: PublicItem, facts: Mapping[int, TypeFacts]) -> bool:
     return facts[item.type_id].category_id == SHIP
 
 
-def _blueprint(offered: Sequence[PublicItem]) -> Blueprint | None:
-    """An original carries no flag and no runs on the public route, so its research is what tells it from an item."""
-    kinds = {
-        (item.type_id, item.is_blueprint_copy, item.material_efficiency, item.time_efficiency, item.runs)
-        for item in offered
-    }
-    if len(kinds) != 1:
+def _blueprint(offered: Sequence[PublicItem], facts: Mapping[int, TypeFacts]) -> Blueprint | None:
+    """The one blueprint that is offered, once or in several equal pieces."""
+    if not offered or not all(is_copy(item) or facts[item.type_id].category_id == BLUEPRINT for item in offered):
         return None
-    _, is_copy, material, time, runs = kinds.pop()
-    if not is_copy and material is None and time is None:
-        return None
-    return Blueprint(bool(is_copy), material, time, runs if is_copy else None)
+    kinds = {(item.type_id, *_research(item)) for item in offered}
+    return Blueprint(*_research(offered[0])) if len(kinds) == 1 else None
+
+
+def _research(item: PublicItem) -> tuple[bool, int | None, int | None, int | None]:
+    copy = is_copy(item)
+    runs = item.runs if copy and item.runs is not None and item.runs >= 0 else None
+    return copy, item.material_efficiency, item.time_efficiency, runs
+
+
+def _packaged_volume(offered: Sequence[PublicItem], facts: Mapping[int, TypeFacts]) -> float | None:
+    """Rather None than wrong. A type that has no packaged volume of its own is as large as it is."""
+    total = 0.0
+    for item in offered:
+        known = facts[item.type_id]
+        each = known.volume if known.packaged_volume is None else known.packaged_volume
+        if each is None or item.quantity <= 0:
+            return None
+        total += item.quantity * each
+    return round(total, VOLUME_DECIMALS) if offered else None

@@ -2,36 +2,58 @@
 
 import asyncio
 import random
+import re
+import time
+import zlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from email.utils import parsedate_to_datetime
+from functools import lru_cache
 from typing import Any, Self
 
 import aiohttp
 import msgspec
+from yarl import URL
 
 from common import clock
+from ingestor.domain.downtime import in_downtime
+from ingestor.domain.upstream_clock import UpstreamClock
 from ingestor.esi.errors import UpstreamRefusedError, UpstreamUnavailableError
-from ingestor.esi.governor import Governor
+from ingestor.esi.governor import Governor, Share, route
 from ingestor.settings import IngestorSettings
 
 COMPATIBILITY_DATE = "2026-08-18"
 """The version of ESI's routes that this code was written against."""
-ATTEMPTS = 3
 RETRY_SECONDS = (0.3, 1.0)
+"""Before the second and the third request for the same."""
+RETRIES_WITHIN_SECONDS = 40.0
+"""After a request has taken this long, with its repeats, it is not repeated any more."""
 CONNECT_SECONDS = 10
 LONGEST_FRESH = timedelta(hours=2)
 """No list is cached for longer than half an hour; a wrong Expires must not end the reading of a region."""
 
+_SPAM = re.compile(rb"ConStopSpamming.*?remainingTime\D+(\d+)")
+"""The game's own limiter; it counts in microseconds. Source: esi-issues #636."""
+
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """A response that was read to its end."""
+    """A response that was read to its end; `received` on our monotonic clock."""
 
     status: int
     headers: Mapping[str, str]
     body: bytes
+    received: float
+    clock: UpstreamClock
+
+    @property
+    def fresh_for(self) -> timedelta:
+        """Until `Expires`, on upstream's clock as well as we know it; nothing where the answer does not say."""
+        expires = _instant(self.headers.get("Expires"))
+        if expires is None or "Date" not in self.headers:
+            return timedelta()
+        return min(timedelta(seconds=self.clock.left(expires, self.received)), LONGEST_FRESH)
 
     def error(self) -> str:
         """ESI's own words for what went wrong."""
@@ -71,10 +93,15 @@ class UpstreamHealth:
 class EsiClient:
     """Asks ESI. Open it with `async with`."""
 
-    def __init__(self, settings: IngestorSettings, governor: Governor) -> None:
+    def __init__(
+        self, settings: IngestorSettings, governor: Governor, *, retry_seconds: Sequence[float] = RETRY_SECONDS
+    ) -> None:
         self._settings = settings
+        self._retry_seconds = retry_seconds
+        self._base = settings.esi_base_url
         self._governor = governor
         self._session: aiohttp.ClientSession | None = None
+        self._clock = UpstreamClock()
         self.health = UpstreamHealth()
 
     async def __aenter__(self) -> Self:
@@ -87,7 +114,8 @@ class EsiClient:
                 "Accept": "application/json",
                 "Accept-Encoding": "gzip",
             },
-            auto_decompress=True,
+            cookie_jar=aiohttp.DummyCookieJar(),
+            auto_decompress=False,
         )
         return self
 
@@ -95,16 +123,24 @@ class EsiClient:
         if self._session is not None:
             await self._session.close()
 
-    async def get(self, path: str, *, traffic: Traffic, params: Mapping[str, str] | None = None) -> Answer:
-        """The answer to a GET: 2xx, 3xx or 4xx.
+    async def get(
+        self,
+        path: str,
+        *,
+        traffic: Traffic,
+        params: Mapping[str, str] | None = None,
+        headers: Mapping[str, str] | None = None,
+        share: Share = Share.BULK,
+    ) -> Answer:
+        """The answer to a GET: 2xx, 4xx, a 304 if `headers` hold a validator, or a 520 that says ItemNotFound.
 
         Raises `UpstreamUnavailableError` when ESI could not be asked, or after some repeats still did not know.
         """
-        return await self._ask("GET", path, traffic, params=params)
+        return await self._ask("GET", path, traffic, share, params=params, headers=headers)
 
     async def post(self, path: str, body: Sequence[int], *, traffic: Traffic) -> Answer:
         """The answer to a POST that only asks, and so may be repeated; errors as for `get`."""
-        return await self._ask("POST", path, traffic, json=list(body))
+        return await self._ask("POST", path, traffic, Share.BULK, json=list(body))
 
     async def fetch(self, path: str, kind: type[Any], *, traffic: Traffic) -> Any:
         """The body of a 200, decoded as `kind`. Raises `UpstreamRefusedError` for any other answer."""
@@ -116,39 +152,72 @@ class EsiClient:
         except (msgspec.MsgspecError, UnicodeDecodeError) as error:
             raise UpstreamUnavailableError(f"unreadable answer from {path}: {error}") from error
 
-    async def _ask(self, method: str, path: str, traffic: Traffic, **arguments: Any) -> Answer:
+    async def _ask(self, method: str, path: str, traffic: Traffic, share: Share, **arguments: Any) -> Answer:
         fault = ""
-        for attempt in range(ATTEMPTS):
-            if attempt:
-                await asyncio.sleep(RETRY_SECONDS[attempt - 1] * random.uniform(0.5, 1.5))  # noqa: S311 - jitter
-            async with self._governor.admitted():
-                try:
-                    answer = await self._once(method, path, **arguments)
-                except (aiohttp.ClientError, TimeoutError, OSError) as error:
-                    fault = f"{type(error).__name__}: {error}"
-                    continue
+        begun = time.monotonic()
+        for pause in (0.0, *self._retry_seconds):
+            if pause:
+                if time.monotonic() - begun > RETRIES_WITHIN_SECONDS:
+                    break
+                await asyncio.sleep(pause * random.uniform(0.5, 1.5))  # noqa: S311 - jitter
+            await self._governor.enter(path, share)
+            try:
+                answer = await self._once(method, path, **arguments)
+            except (aiohttp.ClientError, TimeoutError, OSError, zlib.error) as error:
+                self._governor.failed()
+                fault = f"{type(error).__name__}: {error}"
+                continue
+            finally:
+                self._governor.leave(share)
             traffic.add(answer)
-            self._governor.observe(answer.status, answer.headers)
-            fault = f"{answer.status}: {answer.error()}"
-            if answer.status in {420, 429}:
-                self.health.became(fault)
-            elif answer.status < 500:  # noqa: PLR2004 - where HTTP's blame moves
+            self._governor.observe(path, answer.status, answer.headers)
+            trouble = self._trouble(path, answer, conditional=bool(arguments.get("headers")))
+            if trouble is None:
                 self.health.became(None)
                 return answer
+            fault = trouble
+            self.health.became(fault)
         self.health.became(fault)
         raise UpstreamUnavailableError(f"{method} {path}: {fault}")
 
+    def _trouble(self, path: str, answer: Answer, *, conditional: bool) -> str | None:
+        """Why the answer answers nothing, or None when it does."""
+        status = answer.status
+        if status == 520:  # noqa: PLR2004 - what the game's own server refuses comes out as this
+            spam = _SPAM.search(answer.body)
+            if spam:
+                self._governor.pause(int(spam[1]) / 1e6, "the game's server says ConStopSpamming", route(path))
+            elif b"ItemNotFound" in answer.body:
+                return None
+        if b"Requested page does not exist" in answer.body:
+            return None  # a 404, and by some of ESI's paths a 500
+        if status >= 500 or status in {420, 429}:  # noqa: PLR2004 - where HTTP's blame moves
+            return f"{status}: {answer.error()}"
+        if status == 304 and not conditional:  # noqa: PLR2004
+            return "304 to a request without a validator"
+        if status == 404 and in_downtime(answer.headers.get("Date")):  # noqa: PLR2004
+            return f"404 during the daily downtime: {answer.error()}"
+        return None
+
     async def _once(self, method: str, path: str, **arguments: Any) -> Answer:
         assert self._session is not None, "open the client with `async with`"
-        url = self._settings.esi_base_url + path
-        async with self._session.request(method, url, **arguments) as response:
-            return Answer(response.status, response.headers, await response.read())
+        sent = time.monotonic()
+        async with self._session.request(method, URL(self._base + path, encoded=True), **arguments) as response:
+            body = await response.read()
+        received = time.monotonic()
+        headers = response.headers
+        if headers.get("Content-Encoding") == "gzip":
+            body = zlib.decompress(body, wbits=31)
+        date = _instant(headers.get("Date"))
+        if date is not None:
+            self._clock.observe(date, sent=sent, received=received)
+        return Answer(response.status, headers, body, received, self._clock)
 
 
-def until(answer: Answer) -> timedelta:
-    """How long upstream says this answer stays the newest: Expires less Date, both on upstream's clock."""
+@lru_cache(maxsize=256)
+def _instant(header: str | None) -> float | None:
+    """An HTTP date as seconds since 1970; the same few come again and again."""
     try:
-        left = parsedate_to_datetime(answer.headers["Expires"]) - parsedate_to_datetime(answer.headers["Date"])
-    except (KeyError, ValueError, TypeError):
-        return timedelta()
-    return min(max(left, timedelta()), LONGEST_FRESH)
+        return parsedate_to_datetime(header).timestamp() if header else None
+    except ValueError:
+        return None

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 import msgspec
 
 from ingestor.esi.client import Answer, EsiClient, Traffic
+from ingestor.esi.governor import Share
 from ingestor.esi.models import PublicItem
 
 FULL_PAGE = 1_000
@@ -28,13 +29,15 @@ class ItemsMissing:
     reason: str
 
 
-async def contract_items(esi: EsiClient, contract_id: int, traffic: Traffic) -> ItemsRead | ItemsMissing:
+async def contract_items(
+    esi: EsiClient, contract_id: int, traffic: Traffic, share: Share = Share.BULK
+) -> ItemsRead | ItemsMissing:
     """Every page of a contract's items. Raises `UpstreamUnavailableError` when ESI as a whole cannot be asked."""
     items: dict[int, PublicItem] = {}
     page, pages = 1, 1
     while page <= pages:
         params = {"page": str(page)} if page > 1 else None
-        answer = await esi.get(f"/contracts/public/items/{contract_id}", params=params, traffic=traffic)
+        answer = await esi.get(f"/contracts/public/items/{contract_id}", params=params, traffic=traffic, share=share)
         if answer.status != 200:  # noqa: PLR2004
             return ItemsMissing(contract_id, f"{answer.status}: {answer.error()}"[:200])
         try:

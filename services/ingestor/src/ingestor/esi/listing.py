@@ -1,16 +1,21 @@
 """Reading a region's list of public contracts, page by page at once, until the pages agree."""
 
 import asyncio
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 
-import msgspec
+from sqlalchemy.ext.asyncio import AsyncEngine
 
 from common.logs import get_logger
-from ingestor.domain.listing import Listing, Page, assemble, shear, storable
-from ingestor.esi.client import Answer, EsiClient, Traffic, until
+from ingestor.domain.listing import Listing, Page, assemble, shear
+from ingestor.esi import cache
+from ingestor.esi.cache import Validators, key
+from ingestor.esi.client import Answer, EsiClient, Traffic
 from ingestor.esi.errors import UpstreamRefusedError, UpstreamUnavailableError
-from ingestor.esi.models import PublicContract
+from ingestor.esi.governor import Share
+from ingestor.esi.rows import PageRows, read_rows
 
 log = get_logger(__name__)
 
@@ -19,89 +24,162 @@ SWEEPS = 3
 SHEARED_PAUSE_SECONDS = 1.0
 MOST_PAGES = 1_000
 
-_ROWS = msgspec.json.Decoder(list[PublicContract])
-_ROW = msgspec.json.Decoder(PublicContract)
-_RAW = msgspec.json.Decoder(list[msgspec.Raw])
 
+@dataclass(slots=True)
+class Memory:
+    """A region's list as this process has merged it, so that only what differs is read and stored.
 
-async def public_contracts(esi: EsiClient, region_id: int, traffic: Traffic) -> Listing:
-    """The region's list, repeated a few times while its pages are not of one generation.
-
-    Raises `UpstreamRefusedError` for a region ESI does not know and `UpstreamUnavailableError` when it cannot be read.
+    `base` names the merge: once another replica has merged a list, this memory is of no use.
     """
-    for reading in range(SWEEPS):
-        await asyncio.sleep(SHEARED_PAUSE_SECONDS if reading else 0)
-        pages = await _read(esi, region_id, traffic)
-        fault = shear(pages) if pages else "a page vanished while the others were read"
-        if pages and fault is None:
-            break
-        log.info("list is sheared", region_id=region_id, fault=fault)
-    if not pages:
-        raise UpstreamUnavailableError("the list kept changing while it was read")
-    return assemble(region_id, pages)
+
+    base: datetime | None = None
+    known: dict[int, int] = field(default_factory=dict)
+    pages: dict[str, tuple[str, PageRows]] = field(default_factory=dict)
+    hidden: frozenset[int] = frozenset()
+    """What stands by our rows although the list did not have it."""
+    uses: int = 0
 
 
-async def _read(esi: EsiClient, region_id: int, traffic: Traffic) -> list[Page]:
-    """All pages at once, or nothing when one of them was gone by then."""
-    first = await _page(esi, region_id, 1, traffic)
-    assert first is not None
-    async with asyncio.TaskGroup() as group:
-        tasks = [group.create_task(_page(esi, region_id, number, traffic)) for number in range(2, first.pages + 1)]
-    others = [task.result() for task in tasks]
-    return [] if None in others else [first, *(page for page in others if page is not None)]
+@dataclass(slots=True)
+class Reading:
+    """A list, and what has to be remembered of it if it is merged."""
+
+    listing: Listing
+    answers: dict[str, Answer]
+    memory: Memory
 
 
-async def _page(esi: EsiClient, region_id: int, number: int, traffic: Traffic) -> Page | None:
-    """One page; None when it is past the end, which happens to the last one while others are read."""
-    answer = await esi.get(f"/contracts/public/{region_id}", params={"page": str(number)}, traffic=traffic)
-    if answer.status == 404 and number > 1:  # noqa: PLR2004
-        return None
-    if answer.status != 200:  # noqa: PLR2004
-        raise UpstreamRefusedError(answer.status, answer.error())
-    rows, rejected = _decode(answer.body)
-    return Page(_generation(answer), until(answer), _pages(answer), rows, rejected)
+class ListReader:
+    """Reads the lists of regions."""
+
+    def __init__(self, engine: AsyncEngine, esi: EsiClient) -> None:
+        self._engine = engine
+        self._esi = esi
+
+    async def read(self, region_id: int, memory: Memory, traffic: Traffic) -> Reading:
+        """The region's list, repeated a few times while its pages are not of one generation.
+
+        Raises `UpstreamRefusedError` for a region ESI does not know and `UpstreamUnavailableError` when it cannot be
+        read.
+        """
+        for reading in range(SWEEPS):
+            await asyncio.sleep(SHEARED_PAUSE_SECONDS if reading else 0)
+            sweep = _Sweep(self._engine, self._esi, region_id, memory, traffic)
+            pages = await sweep.pages()
+            fault = shear(pages) if pages else "a page vanished while the others were read"
+            if pages and fault is None:
+                break
+            log.info("list is sheared", region_id=region_id, fault=fault)
+        if not pages:
+            raise UpstreamUnavailableError("the list kept changing while it was read")
+        stood = frozenset(memory.known.values()) | memory.hidden
+        listing = assemble(region_id, pages, base=memory.base, stood=stood if memory.base else frozenset())
+        return Reading(listing, sweep.answers, sweep.memory())
 
 
-def _decode(body: bytes) -> tuple[tuple[PublicContract, ...], int]:
-    """The readable rows and the number of the others. Raises `UpstreamUnavailableError` for what is no list."""
+class _Sweep:
+    """One reading of all pages."""
+
+    def __init__(self, engine: AsyncEngine, esi: EsiClient, region_id: int, memory: Memory, traffic: Traffic) -> None:
+        self._engine = engine
+        self._esi = esi
+        self._path = f"/contracts/public/{region_id}"
+        self._memory = memory
+        self._traffic = traffic
+        self._validators: dict[str, Validators] = {}
+        self._read: dict[str, tuple[str, PageRows]] = {}
+        self.answers: dict[str, Answer] = {}
+
+    async def pages(self) -> list[Page]:
+        """All pages at once, or nothing when one of them was gone by then."""
+        async with self._engine.connect() as connection:
+            self._validators = await cache.validators(connection, self._path)
+        first = await self._page(1)
+        assert first is not None
+        async with asyncio.TaskGroup() as group:
+            tasks = [group.create_task(self._page(number)) for number in range(2, first.pages + 1)]
+        others = [task.result() for task in tasks]
+        return [] if None in others else [first, *(page for page in others if page is not None)]
+
+    def memory(self) -> Memory:
+        """What is to be remembered once this is merged."""
+        known: dict[int, int] = {}
+        for _, rows in self._read.values():
+            known.update(zip(rows.prints, rows.ids, strict=True))
+        return Memory(known=known, pages=self._read)
+
+    async def _page(self, number: int) -> Page | None:
+        """One page; None when it is past the end, which happens to the last one while others are read."""
+        of = key(self._path, {"page": str(number)})
+        validators = self._validators.get(of)
+        answer = await self._ask(number, validators.headers() if validators else None)
+        rows = None
+        if answer.status == 304:  # noqa: PLR2004
+            assert validators is not None, "the client lets no other 304 through"
+            rows = await self._unchanged(of, validators, answer)
+            if rows is None:
+                answer = await self._ask(number, None)
+        if answer.status != 304:  # noqa: PLR2004
+            if past_the_end(answer) and number > 1:
+                return None
+            if answer.status != 200:  # noqa: PLR2004
+                raise UpstreamRefusedError(answer.status, answer.error())
+            rows = read_rows(answer.body, self._memory.known)
+            self.answers[of] = answer
+        assert rows is not None
+        etag = answer.headers.get("ETag") or (validators.etag if validators else None)
+        if etag and not rows.rejected:
+            self._read[of] = (etag, rows)
+        return Page(
+            _generation(answer, validators),
+            answer.fresh_for,
+            _pages(answer, validators),
+            rows.new,
+            rows.rejected,
+            rows.ids,
+        )
+
+    async def _ask(self, number: int, headers: Mapping[str, str] | None) -> Answer:
+        return await self._esi.get(
+            self._path, params={"page": str(number)}, headers=headers, traffic=self._traffic, share=Share.DISCOVERY
+        )
+
+    async def _unchanged(self, of: str, validators: Validators, answer: Answer) -> PageRows | None:
+        """The rows that a 304 speaks of; None when it speaks of another body, or that body is gone."""
+        if not validators.confirmed_by(answer):
+            return None
+        etag, rows = self._memory.pages.get(of, (None, None))
+        if rows is not None and etag == validators.etag:
+            return rows.all_known()
+        async with self._engine.connect() as connection:
+            body = (await cache.bodies(connection, [of])).get(of)
+        return None if body is None else read_rows(body, self._memory.known)
+
+
+def past_the_end(answer: Answer) -> bool:
+    """Whether there is no such page (any more). ESI says so in two ways."""
+    return answer.status == 404 or b"Requested page does not exist" in answer.body  # noqa: PLR2004
+
+
+def _generation(answer: Answer, kept: Validators | None) -> datetime:
+    """When upstream made the page. A 304 that does not say speaks of the page that is kept."""
+    stated = answer.headers.get("Last-Modified")
+    if stated is None and answer.status == 304 and kept is not None:  # noqa: PLR2004
+        stated = kept.last_modified
     try:
-        rows = _ROWS.decode(body)
-    except (msgspec.ValidationError, UnicodeDecodeError):
-        return _row_by_row(body)
-    except msgspec.DecodeError as error:
-        raise UpstreamUnavailableError(f"unreadable list: {error}") from error
-    good = tuple(row for row in rows if storable(row))
-    return good, len(rows) - len(good)
-
-
-def _row_by_row(body: bytes) -> tuple[tuple[PublicContract, ...], int]:
-    try:
-        raws = _RAW.decode(body)
-    except msgspec.MsgspecError as error:
-        raise UpstreamUnavailableError(f"unreadable list: {error}") from error
-    good: list[PublicContract] = []
-    for raw in raws:
-        try:
-            row = _ROW.decode(raw)
-        except (msgspec.MsgspecError, UnicodeDecodeError) as error:
-            log.warning("row rejected", error=str(error))
-        else:
-            good.extend([row] if storable(row) else [])
-    return tuple(good), len(raws) - len(good)
-
-
-def _generation(answer: Answer) -> datetime:
-    try:
-        return parsedate_to_datetime(answer.headers["Last-Modified"]).astimezone(UTC)
-    except (KeyError, ValueError, TypeError) as error:
+        return parsedate_to_datetime(stated or "").astimezone(UTC)
+    except (ValueError, TypeError) as error:
         raise UpstreamUnavailableError("a list without Last-Modified cannot be placed in time") from error
 
 
-def _pages(answer: Answer) -> int:
+def _pages(answer: Answer, kept: Validators | None) -> int:
     """`X-Pages`; a list without a readable one is not known to be whole."""
+    stated = answer.headers.get("X-Pages")
+    if stated is None and answer.status == 304 and kept is not None and kept.pages:  # noqa: PLR2004
+        return kept.pages
     try:
-        pages = int(answer.headers["X-Pages"])
-    except (KeyError, ValueError) as error:
+        pages = int(stated or "")
+    except ValueError as error:
         raise UpstreamUnavailableError("a list without X-Pages cannot be known to be whole") from error
     if not 1 <= pages <= MOST_PAGES:
         raise UpstreamUnavailableError(f"a list of {pages} pages is not believable")

@@ -94,3 +94,55 @@ class Region(msgspec.Struct, frozen=True):
 
     region_id: Id
     name: str
+
+
+class Category(msgspec.Struct, frozen=True):
+    """`/universe/categories/{category_id}`."""
+
+    category_id: Id
+    name: str
+    published: bool
+
+
+class PublicBid(msgspec.Struct, frozen=True, gc=False):
+    """A row of `/contracts/public/bids/{contract_id}`; the amount in ISK. Who bids is not told."""
+
+    bid_id: Id
+    amount: Decimal
+    date_bid: Instant
+
+
+class RolledAttribute(msgspec.Struct, frozen=True, gc=False):
+    """One attribute of a dynamic item, as it was rolled."""
+
+    attribute_id: Number
+    value: float
+
+
+class DynamicItem(msgspec.Struct, frozen=True):
+    """`/dogma/dynamic/items/{type_id}/{item_id}`: what a mutaplasmid made of an item."""
+
+    source_type_id: Id
+    mutator_type_id: Id
+    created_by: Id
+    dogma_attributes: tuple[RolledAttribute, ...]
+
+
+class MarketPrice(msgspec.Struct, frozen=True, gc=False):
+    """A row of `/markets/prices`; ISK, over all of New Eden."""
+
+    type_id: Id
+    average_price: Decimal | None = None
+    adjusted_price: Decimal | None = None
+
+
+class MarketOrder(msgspec.Struct, frozen=True, gc=False):
+    """A row of `/markets/{region_id}/orders`; ISK for one piece."""
+
+    type_id: Id
+    is_buy_order: bool
+    price: Decimal
+    location_id: Id
+    system_id: Id
+    range: str
+    min_volume: Quantity = 1

@@ -1,9 +1,12 @@
 """A command becomes a run: read upstream, then store everything in one transaction."""
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from datetime import timedelta
 from typing import Any
+
+from sqlalchemy.ext.asyncio import AsyncEngine
 
 from common.errors import DeferError
 from common.events import Dataset, IngestRequested, RunOutcome
@@ -12,8 +15,10 @@ from common.logs import get_logger
 from common.messaging.delivery import Delivery
 from ingestor.datasets import Ingest, NothingToDoError, Stored
 from ingestor.domain.retrying import MAX_RUN_ATTEMPTS, pause_after
+from ingestor.enrichment import Enrichment
 from ingestor.esi.client import Traffic
 from ingestor.esi.errors import UpstreamRefusedError, UpstreamUnavailableError
+from ingestor.esi.governor import Share
 from ingestor.stores.runs import Run, RunStore
 
 log = get_logger(__name__)
@@ -25,8 +30,9 @@ DEADLINE_SECONDS = 60
 class IngestRequestedHandler:
     """Carries out commands."""
 
-    def __init__(self, datasets: Mapping[Dataset, Ingest], runs: RunStore) -> None:
+    def __init__(self, datasets: Mapping[Dataset, Ingest], enrichment: Enrichment, runs: RunStore) -> None:
         self._datasets = datasets
+        self._enrichment = enrichment
         self._runs = runs
 
     async def __call__(self, delivery: Delivery[IngestRequested]) -> None:
@@ -54,6 +60,16 @@ class IngestRequestedHandler:
             await self._runs.count_traffic(connection, run.run_id, traffic)
             await self._runs.listed(connection, run, stored.counts, stored.flaw)
         log.info("stored", dataset=run.dataset.value, scope=str(run.scope), flaw=stored.flaw, **stored.counts)
+        if stored.at_once:
+            await self._enrich(delivery.engine, stored.at_once)
+
+    async def _enrich(self, engine: AsyncEngine, contract_ids: Sequence[int]) -> None:
+        """Read the items of a few new contracts ahead of any backlog. What fails here is found by its rows."""
+        traffic = Traffic()
+        with suppress(DeferError):
+            haul = await self._enrichment.read(contract_ids, traffic, share=Share.DISCOVERY)
+            async with engine.begin() as connection:
+                await self._enrichment.store(connection, haul, traffic)
 
     async def _put_off(
         self, delivery: Delivery[IngestRequested], run: Run, attempt: int, error: DeferError, traffic: Traffic

@@ -1,6 +1,6 @@
 """A slot has come: it becomes a command, or a look at what was left unfinished."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -10,8 +10,9 @@ from common.ids import new_id
 from common.logs import get_logger
 from common.messaging.delivery import Delivery, forget_old
 from common.messaging.outbox import Outbox
+from ingestor.datasets import Backlog
 from ingestor.domain.retrying import MAX_RUN_ATTEMPTS
-from ingestor.stores.reconciling import Unfinished, unfinished
+from ingestor.stores.reconciling import Unfinished, idle, unfinished
 from ingestor.stores.runs import Run, RunStore
 
 log = get_logger(__name__)
@@ -23,7 +24,8 @@ INBOX_DAYS = 8
 class ScheduleDueHandler:
     """Turns slots into work. The command goes over its own topic, so that a region's sweeps keep their order."""
 
-    def __init__(self, runs: RunStore, outbox: Outbox) -> None:
+    def __init__(self, backlogs: Mapping[Dataset, Backlog], runs: RunStore, outbox: Outbox) -> None:
+        self._backlogs = backlogs
         self._runs = runs
         self._outbox = outbox
 
@@ -49,14 +51,19 @@ class ScheduleDueHandler:
             if row.attempts >= MAX_RUN_ATTEMPTS:
                 await self._runs.end(connection, row.run_id, "failed", reason=f"gave up after {row.attempts} attempts")
         await self._outbox.write(connection, [*_commands(left), *_chunks(left)])
-        if left.names:
-            run = Run(new_id(), IngestRequested(dataset=Dataset.NAMES))
-            await self._runs.queue(connection, run, source="ingestor")
-            await self._outbox.write(connection, [IngestRequested(dataset=Dataset.NAMES, run_id=run.run_id)])
+        for dataset, backlog in self._backlogs.items():
+            if await idle(connection, dataset) and await backlog.waiting(connection):
+                await self._work_off(connection, dataset)
         await forget_old(connection, days=INBOX_DAYS)
         if left.runs or left.contracts:
             contracts = sum(len(ids) for ids in left.contracts.values())
             log.info("taken up again", runs=len(left.runs), contracts=contracts)
+
+    async def _work_off(self, connection: AsyncConnection, dataset: Dataset) -> None:
+        command = IngestRequested(dataset=dataset, run_id=new_id())
+        assert command.run_id is not None
+        await self._runs.queue(connection, Run(command.run_id, command), source="ingestor")
+        await self._outbox.write(connection, [command])
 
 
 def _commands(left: Unfinished) -> Sequence[IngestRequested]:

@@ -25,18 +25,32 @@ from ingestor.stores import sql
 
 ITEMS_PATIENCE = timedelta(minutes=5)
 """How long wanted items may be on the wire or in somebody's hands before they are asked for again."""
+AT_ONCE = 100
+"""New contracts up to this number have their items read by whoever found them, ahead of any backlog."""
+AT_ONCE_PATIENCE = timedelta(seconds=20)
 
 
 class SupersededError(Exception):
     """A newer generation of the region's list is merged already."""
 
 
+class OutOfStepError(Exception):
+    """Another merge came between the one that the listing builds on and this one."""
+
+
 @dataclass(frozen=True, slots=True)
 class Merged:
-    """What a list brought. `fetched = listed + changed + unchanged + rejected`."""
+    """What a list brought. `fetched = listed + changed + unchanged + rejected`.
+
+    `at_once` are new contracts that no message asks the items of. `swept_at` names this merge; `hidden` are contracts
+    that stand although the list does not have them.
+    """
 
     counts: dict[str, int]
     unseen_names: int
+    at_once: tuple[int, ...]
+    swept_at: datetime
+    hidden: frozenset[int]
 
 
 class ContractStore:
@@ -48,31 +62,70 @@ class ContractStore:
     async def merge(self, connection: AsyncConnection, listing: Listing, *, run_id: UUID) -> Merged:
         """Make the region's rows equal `listing`, delisting only if it is without flaw.
 
-        Idempotent and monotonic. Raises `SupersededError` when a newer generation was merged before.
+        Idempotent and monotonic. Raises `SupersededError` when a newer generation was merged before, and
+        `OutOfStepError` when `listing` is a difference to something else than what is stored.
         """
         raw = await asyncpg_connection(connection)
-        merged_generation = await raw.fetchval(sql.LOCK_COVERAGE, listing.region_id)
-        if merged_generation > listing.generation:
-            raise SupersededError(f"a list of {merged_generation:%H:%M:%S} is merged, this one is older")
-        await self._stage(raw, listing)
-        changed = await raw.fetch(sql.CHANGE)
-        added = await raw.fetch(sql.ADD, listing.region_id, run_id, ITEMS_PATIENCE)
-        gone = [] if listing.flaw else await raw.fetch(sql.DELIST, listing.region_id, listing.generation)
+        last = await raw.fetchrow(sql.LOCK_COVERAGE, listing.region_id)
+        if last["generation"] > listing.generation:
+            raise SupersededError(f"a list of {last['generation']:%H:%M:%S} is merged, this one is older")
+        if listing.base is not None and last["swept_at"] != listing.base:
+            raise OutOfStepError("another replica has merged this region's list meanwhile")
+        staged = bool(listing.rows) or listing.base is None
+        changed, added = await self._store_rows(raw, listing, run_id) if staged else ([], [])
+        gone, hidden = await self._delist(raw, listing)
         told = [row for row in changed if row["differs"] or row["relisted"]]
         wanted = sorted(row["contract_id"] for row in added if row["items_state"] == "wanted")
         counts = {
             "fetched": listing.fetched,
             "listed": len(added),
             "changed": len(told),
-            "unchanged": len(listing.rows) - len(added) - len(told),
+            "unchanged": len(listing.ids) - len(added) - len(told),
             "rejected": listing.rejected,
             "delisted": len(gone),
         }
-        await self._record(raw, listing, run_id, counts)
-        unseen = await raw.execute(sql.WANT_NAMES)
+        swept_at = await self._record(raw, listing, run_id, counts)
+        unseen = await raw.execute(sql.WANT_NAMES) if staged else "INSERT 0 0"
         await self._tell(connection, listing, added, told, gone)
-        await self.want_items(connection, listing.region_id, wanted)
-        return Merged({**counts, "items_wanted": len(wanted)}, unseen_names=_affected(unseen))
+        at_once = tuple(wanted) if len(wanted) <= AT_ONCE else ()
+        if at_once:
+            await raw.execute(sql.AT_ONCE, at_once, AT_ONCE_PATIENCE)
+        else:
+            await self.want_items(connection, listing.region_id, wanted)
+        return Merged(
+            counts={**counts, "items_wanted": len(wanted)},
+            unseen_names=_affected(unseen),
+            at_once=at_once,
+            swept_at=swept_at,
+            hidden=frozenset(hidden),
+        )
+
+    async def _store_rows(self, raw: Any, listing: Listing, run_id: UUID) -> tuple[list[Any], list[Any]]:
+        """The rows that changed, and those that are new."""
+        await self._stage(raw, listing)
+        changed = await raw.fetch(sql.CHANGE)
+        return changed, await raw.fetch(sql.ADD, listing.region_id, run_id, ITEMS_PATIENCE)
+
+    async def _delist(self, raw: Any, listing: Listing) -> tuple[list[Any], list[int]]:
+        """What is gone for sure, and what may only hide between two pages: that is gone when it is absent again."""
+        if listing.flaw:
+            return [], []
+        if listing.base is None:
+            absent = await raw.fetch(sql.ABSENT, listing.region_id)
+        elif listing.gone:
+            absent = await raw.fetch(sql.STILL_LIVE, sorted(listing.gone))
+        else:
+            return [], []
+        hidden = [
+            row["contract_id"]
+            for row in absent
+            if listing.may_hide(row["contract_id"])
+            and (row["missing_since"] is None or row["missing_since"] >= listing.generation)
+        ]
+        if hidden:
+            await raw.execute(sql.MISS, hidden, listing.generation)
+        gone = sorted({row["contract_id"] for row in absent} - set(hidden))
+        return await raw.fetch(sql.DELIST, gone, listing.generation) if gone else [], hidden
 
     async def want_items(self, connection: AsyncConnection, region_id: int, contract_ids: Sequence[int]) -> None:
         """Ask for the items of `contract_ids`, in chunks that spread over replicas."""
@@ -89,9 +142,11 @@ class ContractStore:
         )
         await raw.execute("ANALYZE listing")
 
-    async def _record(self, raw: Any, listing: Listing, run_id: UUID, counts: dict[str, int]) -> None:
+    async def _record(self, raw: Any, listing: Listing, run_id: UUID, counts: dict[str, int]) -> datetime:
         complete = listing.flaw is None
-        await raw.execute(sql.COVER, listing.region_id, listing.generation, listing.fresh_for, complete)
+        swept_at: datetime = await raw.fetchval(
+            sql.COVER, listing.region_id, listing.generation, listing.fresh_for, complete
+        )
         await raw.execute(
             sql.RECORD_SWEEP,
             run_id,
@@ -102,6 +157,7 @@ class ContractStore:
             listing.pages,
             *counts.values(),
         )
+        return swept_at
 
     async def _tell(
         self,

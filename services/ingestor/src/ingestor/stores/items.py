@@ -1,23 +1,40 @@
 """Storing what contracts hold, and what could not be read this time."""
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import Any
+from typing import Any, NamedTuple
 from uuid import UUID
 
-from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncConnection
+from sqlalchemy.sql import text
 
 from common.database import asyncpg_connection
 from common.events import ContractEnriched
 from common.messaging.outbox import Outbox
-from common.tables import contracts, groups, types
-from ingestor.domain.retrying import MAX_ITEM_ATTEMPTS, pause_after, pause_while_away
-from ingestor.domain.summary import VERSION, Summary, TypeFacts
+from ingestor.domain.retrying import ANOTHER_DAY, MAX_ITEM_ATTEMPTS, pause_after, pause_while_away
+from ingestor.domain.summary import VERSION, Summary, TypeFacts, summarise
+from ingestor.domain.valuation import Price, Valuation, value
 from ingestor.esi.items import ItemsMissing, ItemsRead
-from ingestor.stores import sql
+from ingestor.esi.models import PublicItem
+from ingestor.stores import dynamic_items, sql, valuing
+
+SUMMARY_COLUMNS, POSTPONE_COLUMNS = 16, 5
+"""How many arrays the two statements take."""
+
+WANTED_OF = text("""
+/* items.wanted_of */
+SELECT contract_id FROM contracts WHERE contract_id = ANY(:ids) AND items_state = 'wanted' ORDER BY contract_id
+""")
+
+KNOWN_OF = """
+/* items.known_of: what is known of types and their prices, in the order of TypeFacts and Price */
+SELECT t.type_id, t.name, g.category_id, t.group_id, t.meta_group_id, t.volume, t.packaged_volume,
+       p.buy, p.sell, p.average
+  FROM types t JOIN groups g USING (group_id) LEFT JOIN prices p USING (type_id)
+ WHERE t.type_id = ANY($1::bigint[])
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +48,16 @@ class Settled:
         return set(self.done) | set(self.failed)
 
 
+class Described(NamedTuple):
+    """What a contract holds, what it is by that, and what its offer is worth."""
+
+    entry: ItemsRead
+    summary: Summary
+    value: Valuation
+    rolled: Sequence[tuple[int, int]] = ()
+    """Items (and their types) whose attributes somebody rolled."""
+
+
 class ItemStore:
     """Writes `contract_items` and the summary in `contracts`, and tells of it through the outbox."""
 
@@ -40,7 +67,7 @@ class ItemStore:
     async def store(
         self,
         connection: AsyncConnection,
-        read: Sequence[tuple[ItemsRead, Summary]],
+        read: Sequence[Described],
         missing: Sequence[ItemsMissing],
         deferred: Sequence[int],
         *,
@@ -48,27 +75,42 @@ class ItemStore:
     ) -> Settled:
         """Store `read`, note `missing` with its reason, and put `deferred` off; repeats change nothing."""
         raw = await asyncpg_connection(connection)
-        ids = [entry.contract_id for entry, _ in read] + [entry.contract_id for entry in missing] + list(deferred)
+        ids = [of.entry.contract_id for of in read] + [entry.contract_id for entry in missing] + list(deferred)
         wanted = {row["contract_id"]: row for row in await raw.fetch(sql.STILL_WANTED, ids)}
-        new = [(entry, summary) for entry, summary in read if entry.contract_id in wanted]
-        await self._add(raw, new)
+        new = [of for of in read if of.entry.contract_id in wanted]
+        again = [of.entry.contract_id for of in new if wanted[of.entry.contract_id]["read_before"]]
+        if again:
+            await raw.execute(sql.FORGET, again)
+        await self._add(connection, raw, new)
         failed = await self._postpone(raw, wanted, missing, deferred, deferred_for)
-        await self._outbox.write(
-            connection, [_enriched(wanted[entry.contract_id]["region_id"], entry, summary) for entry, summary in new]
-        )
+        await self._outbox.write(connection, [_enriched(wanted[of.entry.contract_id]["region_id"], of) for of in new])
         return Settled(
-            done=Counter(wanted[entry.contract_id]["items_run_id"] for entry, _ in new),
+            done=Counter(wanted[of.entry.contract_id]["items_run_id"] for of in new),
             failed=Counter(wanted[contract_id]["items_run_id"] for contract_id in failed),
         )
 
-    async def _add(self, raw: Any, new: Sequence[tuple[ItemsRead, Summary]]) -> None:
+    async def _add(self, connection: AsyncConnection, raw: Any, new: Sequence[Described]) -> None:
         records = [
             (entry.contract_id, *(getattr(item, column) for column in sql.ITEM_COLUMNS[1:]))
-            for entry, _ in new
+            for entry, *_ in new
             for item in entry.items
         ]
         await raw.copy_records_to_table("contract_items", records=records, columns=sql.ITEM_COLUMNS)
-        await raw.execute(sql.SUMMARISE, VERSION, *_columns([_summary_row(entry, of) for entry, of in new], 10))
+        await self._summarise(raw, new)
+        rolled = [item for of in new for item in of.rolled]
+        if rolled:
+            await dynamic_items.want(connection, rolled)
+
+    async def summarise_again(
+        self, connection: AsyncConnection, read: Sequence[Described], told: Mapping[int, int]
+    ) -> None:
+        """Store new summaries of contracts whose items are stored; of those in `told` tell, with their region."""
+        await self._summarise(await asyncpg_connection(connection), read)
+        news = [of for of in read if of.entry.contract_id in told]
+        await self._outbox.write(connection, [_enriched(told[of.entry.contract_id], of) for of in news])
+
+    async def _summarise(self, raw: Any, read: Sequence[Described]) -> None:
+        await raw.execute(sql.SUMMARISE, VERSION, *_columns([_summary_row(of) for of in read], SUMMARY_COLUMNS))
 
     async def _postpone(
         self,
@@ -86,43 +128,64 @@ class ItemStore:
             contract = wanted[entry.contract_id]
             attempts = contract["items_attempts"] + 1
             spent = attempts >= MAX_ITEM_ATTEMPTS or contract["gone"]
-            rows.append((entry.contract_id, _state(spent), attempts, entry.reason, pause_after(attempts)))
+            pause = ANOTHER_DAY if spent else pause_after(attempts)
+            rows.append((entry.contract_id, _state(contract, over=spent), attempts, entry.reason, pause))
         for contract_id in deferred:
             if contract_id in wanted:
                 contract = wanted[contract_id]
                 after = max(deferred_for, pause_while_away(contract["waiting"]))
-                state = _state(contract["gone"])
+                state = _state(contract, over=contract["gone"])
                 rows.append((contract_id, state, contract["items_attempts"], "upstream is away", after))
         if rows:
-            await raw.execute(sql.POSTPONE, *_columns(rows, 5))
-        return [contract_id for contract_id, state, *_ in rows if state == "failed"]
+            await raw.execute(sql.POSTPONE, *_columns(rows, POSTPONE_COLUMNS))
+        return [contract_id for contract_id, state, *_ in rows if state != "wanted"]
 
 
 async def wanted_of(connection: AsyncConnection, contract_ids: Sequence[int]) -> list[int]:
     """Those of `contract_ids` whose items are still to be read."""
-    rows = await connection.scalars(
-        select(contracts.c.contract_id)
-        .where(contracts.c.contract_id.in_(contract_ids), contracts.c.items_state == "wanted")
-        .order_by(contracts.c.contract_id)
-    )
-    return list(rows)
+    return list(await connection.scalars(WANTED_OF, {"ids": list(contract_ids)}))
 
 
-async def type_facts(connection: AsyncConnection, type_ids: Sequence[int]) -> dict[int, TypeFacts]:
-    """What is known of `type_ids`; unknown ones are absent."""
-    rows = await connection.execute(
-        select(types.c.type_id, types.c.name, groups.c.category_id)
-        .join(groups, groups.c.group_id == types.c.group_id)
-        .where(types.c.type_id.in_(type_ids))
-    )
-    return {row.type_id: TypeFacts(row.name, row.category_id) for row in rows}
+async def described(connection: AsyncConnection, read: Sequence[ItemsRead]) -> list[Described]:
+    """What contracts are and are worth; those that hold a type which nobody has described yet are left out.
+
+    Until the transaction ends, no other prices are merged.
+    """
+    facts, prices = await known_of(connection, {item.type_id for entry in read for item in entry.items})
+    known = [entry for entry in read if all(item.type_id in facts for item in entry.items)]
+    return [
+        Described(entry, summarise(entry.items, facts), value(entry.items, facts, prices), _rolled(entry.items, facts))
+        for entry in known
+    ]
 
 
-def _state(given_up: bool) -> str:  # noqa: FBT001 - the one thing it says
-    return "failed" if given_up else "wanted"
+async def known_of(
+    connection: AsyncConnection, type_ids: Collection[int]
+) -> tuple[dict[int, TypeFacts], dict[int, Price]]:
+    """What is known of types, and of their prices; until the transaction ends, no other prices are merged."""
+    raw = await asyncpg_connection(connection)
+    await raw.execute(valuing.VALUE_BY_THESE)
+    rows = await raw.fetch(KNOWN_OF, list(type_ids))
+    return {row[0]: TypeFacts(*row[1:7]) for row in rows}, {row[0]: Price(*row[7:]) for row in rows}
 
 
-def _summary_row(entry: ItemsRead, summary: Summary) -> tuple[object, ...]:
+def _rolled(items: Sequence[PublicItem], facts: Mapping[int, TypeFacts]) -> list[tuple[int, int]]:
+    return [
+        (item.item_id, item.type_id)
+        for item in items
+        if item.item_id is not None and item.is_included and facts[item.type_id].is_dynamic
+    ]
+
+
+def _state(contract: Any, *, over: bool) -> str:
+    """What comes of a contract whose items were not read this time; those that were read before are kept."""
+    if not over:
+        return "wanted"
+    return "stored" if contract["read_before"] else "failed"
+
+
+def _summary_row(of: Described) -> tuple[object, ...]:
+    entry, summary, worth, _ = of
     blueprint = summary.blueprint
     return (
         entry.contract_id,
@@ -135,6 +198,8 @@ def _summary_row(entry: ItemsRead, summary: Summary) -> tuple[object, ...]:
         blueprint.material_efficiency if blueprint else None,
         blueprint.time_efficiency if blueprint else None,
         blueprint.runs if blueprint else None,
+        summary.packaged_volume,
+        *worth,
     )
 
 
@@ -143,13 +208,17 @@ def _columns(rows: Sequence[tuple[object, ...]], width: int) -> list[list[object
     return [[row[index] for row in rows] for index in range(width)]
 
 
-def _enriched(region_id: int, entry: ItemsRead, summary: Summary) -> ContractEnriched:
+def _enriched(region_id: int, of: Described) -> ContractEnriched:
+    summary, worth = of.summary, of.value
     return ContractEnriched(
-        contract_id=entry.contract_id,
+        contract_id=of.entry.contract_id,
         region_id=region_id,
         label=summary.label,
         composition=summary.composition,
         contains_ship=summary.contains_ship,
         items_offered=summary.items_offered,
         items_requested=summary.items_requested,
+        value_sell=worth.sell,
+        value_lines=worth.lines,
+        value_lines_priced=worth.lines_priced,
     )

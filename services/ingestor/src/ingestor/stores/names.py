@@ -21,23 +21,36 @@ UPDATE names n SET name = r.name, category = r.category, due_at = NULL
 """
 
 
-async def due(connection: AsyncConnection, limit: int) -> list[int]:
-    """Ids whose name is unknown and may be asked for now."""
+_DUE = names.c.name.is_(None) & (names.c.due_at <= func.now())
+
+
+async def waiting(connection: AsyncConnection) -> bool:
+    """Whether somebody's name is unknown and may be asked for now."""
+    return await connection.scalar(select(names.c.entity_id).where(_DUE).limit(1)) is not None
+
+
+async def unseen(connection: AsyncConnection, limit: int) -> list[int]:
+    """Ids that were never asked for."""
     rows = await connection.scalars(
-        select(names.c.entity_id)
-        .where(names.c.name.is_(None), names.c.due_at <= func.now())
-        .order_by(names.c.entity_id)
-        .limit(limit)
+        select(names.c.entity_id).where(_DUE, names.c.attempts == 0).order_by(names.c.entity_id).limit(limit)
+    )
+    return list(rows)
+
+
+async def suspects(connection: AsyncConnection, limit: int) -> list[int]:
+    """Ids that upstream did not know when they were asked for, and that may be asked for again."""
+    rows = await connection.scalars(
+        select(names.c.entity_id).where(_DUE, names.c.attempts > 0).order_by(names.c.due_at).limit(limit)
     )
     return list(rows)
 
 
 async def learn(connection: AsyncConnection, found: Sequence[Name]) -> None:
+    """Write down the names of those that wait for one; a blank name is none."""
     raw = await asyncpg_connection(connection)
-    rows = [row for row in found if row.name]
-    await raw.execute(
-        SET, [row.id for row in rows], [row.name.replace("\x00", "") for row in rows], [row.category for row in rows]
-    )
+    rows = sorted(((row.id, _clean(row.name), _clean(row.category)) for row in found), key=lambda row: row[0])
+    named = [row for row in rows if row[1]]
+    await raw.execute(SET, *([row[index] for row in named] for index in range(3)))
 
 
 async def postpone(connection: AsyncConnection, ids: Iterable[int]) -> None:
@@ -51,3 +64,7 @@ async def postpone(connection: AsyncConnection, ids: Iterable[int]) -> None:
             + case((names.c.attempts + 1 >= MAX_ATTEMPTS, GIVEN_UP_AFTER), else_=timedelta(minutes=10)),
         )
     )
+
+
+def _clean(text: str) -> str:
+    return text.replace("\x00", "").strip()

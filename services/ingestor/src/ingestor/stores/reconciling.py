@@ -8,6 +8,8 @@ from sqlalchemy import Row
 from sqlalchemy.ext.asyncio import AsyncConnection
 from sqlalchemy.sql import text
 
+from common.events import Dataset
+
 ADOPT = text("""
 /* reconcile.adopt: commands and slots that no ingestor has seen, though they had time to arrive */
 INSERT INTO runs (run_id, dataset, scope, force, source, state, accepted_at, due_at)
@@ -46,12 +48,11 @@ UPDATE contracts SET items_sent_at = now(), items_due_at = now() + interval '5 m
 RETURNING region_id, contract_id
 """)
 
-NAMES_DUE = text("""
-/* reconcile.names_due: one run at a time, and none right after a failure */
-SELECT EXISTS (SELECT FROM names WHERE name IS NULL AND due_at <= now())
-   AND NOT EXISTS (
+IDLE = text("""
+/* reconcile.idle: one run of a dataset at a time, and none right after a failure */
+SELECT NOT EXISTS (
      SELECT FROM runs
-      WHERE dataset = 'names'
+      WHERE dataset = :dataset
         AND (state IN ('queued', 'running') OR (state = 'failed' AND finished_at > now() - interval '10 minutes')))
 """)
 
@@ -62,7 +63,6 @@ class Unfinished:
 
     runs: list[Row[Any]]
     contracts: dict[int, list[int]]
-    names: bool
 
 
 async def unfinished(connection: AsyncConnection) -> Unfinished:
@@ -73,4 +73,9 @@ async def unfinished(connection: AsyncConnection) -> Unfinished:
     for region_id, contract_id in await connection.execute(LOST_ITEMS):
         by_region[region_id].append(contract_id)
     contracts = {region_id: sorted(ids) for region_id, ids in by_region.items()}
-    return Unfinished(list(runs), contracts, bool(await connection.scalar(NAMES_DUE)))
+    return Unfinished(list(runs), contracts)
+
+
+async def idle(connection: AsyncConnection, dataset: Dataset) -> bool:
+    """Whether no run of `dataset` is under way, and none has failed lately."""
+    return bool(await connection.scalar(IDLE, {"dataset": dataset.value}))

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
@@ -125,7 +125,10 @@ class RunStore:
         if not found.items_wanted:
             await self._finish(connection, found)
         else:
-            await self._outbox.write(connection, [RunProgressed(**_names(run), counts=_counts(found))])
+            fresh_until = await _fresh_until(connection, run.run_id)
+            await self._outbox.write(
+                connection, [RunProgressed(**_names(run), counts=_counts(found), fresh_until=fresh_until)]
+            )
 
     async def count_traffic(self, connection: AsyncConnection, run_id: UUID, traffic: Traffic) -> None:
         """Add what an attempt asked of upstream, whatever came of it."""
@@ -177,7 +180,6 @@ class RunStore:
         await self._tell_finished(connection, found, state)
 
     async def _tell_finished(self, connection: AsyncConnection, found: Row[Any], state: RunOutcome) -> None:
-        fresh_until = await connection.scalar(select(sweeps.c.fresh_until).where(sweeps.c.run_id == found.run_id))
         event = RunFinished(
             run_id=found.run_id,
             dataset=Dataset(found.dataset),
@@ -185,9 +187,14 @@ class RunStore:
             state=state,
             counts=_counts(found),
             reason=found.reason,
-            fresh_until=fresh_until,
+            fresh_until=await _fresh_until(connection, found.run_id),
         )
         await self._outbox.write(connection, [event])
+
+
+async def _fresh_until(connection: AsyncConnection, run_id: UUID) -> datetime | None:
+    """Until when upstream has nothing newer than what the run swept; None for a run that swept nothing."""
+    return await connection.scalar(select(sweeps.c.fresh_until).where(sweeps.c.run_id == run_id))
 
 
 def _counts(found: Row[Any]) -> RunCounts:

@@ -35,12 +35,13 @@ LOCK_COVERAGE = """
 INSERT INTO coverage AS c (region_id, generation, fresh_until, swept_at)
 VALUES ($1, 'epoch', 'epoch', now())
 ON CONFLICT (region_id) DO UPDATE SET region_id = c.region_id
-RETURNING generation
+RETURNING generation, swept_at
 """
 
 CHANGE = """
 /* contracts.change: only rows that differ are written. An auction's dates are coarse and drift with every generation
-   (its true end is the latest seen), so they alone are no change. */
+   (its true end is the latest seen), so they alone are no change, and are written only when they drifted far, or when
+   the contract would else be taken for over. */
 WITH judged AS (
   SELECT l.contract_id, c.delisted_at IS NOT NULL AS relisted,
          CASE WHEN l.type = 'auction' THEN greatest(c.date_expired, l.date_expired) ELSE l.date_expired END AS expires,
@@ -48,23 +49,30 @@ WITH judged AS (
            IS DISTINCT FROM
          (l.type, l.price, l.buyout, l.reward, l.collateral, l.volume, l.title, l.for_corporation)
            OR (l.type <> 'auction' AND l.date_expired <> c.date_expired) AS differs,
-         l.type = 'auction' AND l.date_expired > c.date_expired AS drifted
+         l.type = 'auction' AND l.date_expired > c.date_expired
+           + CASE WHEN c.date_expired < now() + interval '1 hour' THEN interval '1 minute' ELSE interval '1 hour' END
+           AS drifted,
+         c.missing_since IS NOT NULL AS found
     FROM listing l JOIN contracts c USING (contract_id)
 )
 UPDATE contracts c
    SET type = l.type, price = l.price, buyout = l.buyout, reward = l.reward, collateral = l.collateral,
        volume = l.volume, title = l.title, for_corporation = l.for_corporation, date_expired = j.expires,
-       delisted_at = NULL, outcome = NULL
+       missing_since = NULL, delisted_at = NULL, outcome = NULL, outcome_due_at = NULL, outcome_attempts = 0,
+       bids_due_at = CASE WHEN l.type <> 'auction' THEN NULL WHEN j.relisted THEN now() ELSE c.bids_due_at END
   FROM judged j JOIN listing l USING (contract_id)
- WHERE c.contract_id = j.contract_id AND (j.differs OR j.relisted OR j.drifted)
+ WHERE c.contract_id = j.contract_id AND (j.differs OR j.relisted OR j.drifted OR j.found)
 RETURNING c.contract_id, j.relisted, j.differs, c.date_expired
 """
 
 ADD = f"""
 /* contracts.add */
-INSERT INTO contracts ({", ".join(LISTING_COLUMNS)}, region_id, items_state, items_run_id, items_sent_at, items_due_at)
+INSERT INTO contracts ({", ".join(LISTING_COLUMNS)}, region_id, items_state, items_run_id, items_sent_at, items_due_at,
+                       bids_due_at)
 SELECT {", ".join("l." + column for column in LISTING_COLUMNS)}, $1,
-       CASE WHEN l.type IN ('item_exchange', 'auction') THEN 'wanted' ELSE 'none' END, $2, now(), now() + $3
+       CASE WHEN l.type IN ('item_exchange', 'auction') THEN 'wanted' ELSE 'none' END, $2, now(),
+       CASE WHEN l.type IN ('item_exchange', 'auction') THEN now() + $3 END,
+       CASE WHEN l.type = 'auction' THEN now() END
   FROM listing l
  WHERE NOT EXISTS (SELECT FROM contracts c WHERE c.contract_id = l.contract_id)
  ORDER BY l.contract_id
@@ -72,29 +80,53 @@ ON CONFLICT (contract_id) DO NOTHING
 RETURNING contract_id, items_state
 """  # noqa: S608 - our own column names
 
+AT_ONCE = """
+/* contracts.at_once: whoever found them reads them now; if it dies, they are asked for soon */
+UPDATE contracts SET items_due_at = now() + $2 WHERE contract_id = ANY($1::bigint[])
+"""
+
+ABSENT = """
+/* contracts.absent: live ones that the whole list does not hold */
+SELECT contract_id, missing_since FROM contracts c
+ WHERE region_id = $1 AND delisted_at IS NULL
+   AND NOT EXISTS (SELECT FROM listing l WHERE l.contract_id = c.contract_id)
+"""
+
+STILL_LIVE = """
+/* contracts.still_live */
+SELECT contract_id, missing_since FROM contracts WHERE contract_id = ANY($1::bigint[]) AND delisted_at IS NULL
+"""
+
+MISS = """
+/* contracts.miss: absent for the first time, where it may only have slipped between two pages */
+UPDATE contracts SET missing_since = $2 WHERE contract_id = ANY($1::bigint[]) AND missing_since IS NULL
+"""
+
 DELIST = """
 /* contracts.delist: only ever run for a complete, consistent list. Items still wanted get their last chance at once. */
 UPDATE contracts c
-   SET delisted_at = now(), items_due_at = CASE WHEN items_state = 'wanted' THEN now() END,
-       outcome = CASE WHEN type <> 'auction' AND date_expired <= $2 THEN 'expired' ELSE 'unknown' END
- WHERE region_id = $1 AND delisted_at IS NULL
-   AND NOT EXISTS (SELECT FROM listing l WHERE l.contract_id = c.contract_id)
+   SET delisted_at = now(), missing_since = NULL, bids_due_at = NULL,
+       items_due_at = CASE WHEN items_state = 'wanted' THEN now() ELSE items_due_at END,
+       outcome = CASE WHEN type <> 'auction' AND date_expired <= $2 THEN 'expired' ELSE 'unknown' END,
+       outcome_due_at = CASE WHEN type IN ('item_exchange', 'auction') THEN now() + interval '5 seconds' END
+ WHERE contract_id = ANY($1::bigint[]) AND delisted_at IS NULL
 RETURNING contract_id, outcome
 """
 
 COVER = """
 /* contracts.cover */
 UPDATE coverage
-   SET generation = $2, swept_at = now(), fresh_until = now() + $3,
+   SET generation = $2, swept_at = clock_timestamp(), fresh_until = clock_timestamp() + $3,
        complete_generation = CASE WHEN $4 THEN $2 ELSE complete_generation END
  WHERE region_id = $1
+RETURNING swept_at
 """
 
 RECORD_SWEEP = """
 /* contracts.record_sweep: a twin that comes second finds its run listed, and is undone */
 INSERT INTO sweeps (run_id, region_id, generation, fresh_until, complete, pages,
                     fetched, listed, changed, unchanged, rejected, delisted)
-VALUES ($1, $2, $3, now() + $4, $5, $6, $7, $8, $9, $10, $11, $12)
+VALUES ($1, $2, $3, clock_timestamp() + $4, $5, $6, $7, $8, $9, $10, $11, $12)
 ON CONFLICT (run_id) DO NOTHING
 """
 
@@ -108,7 +140,7 @@ ON CONFLICT DO NOTHING
 STILL_WANTED = """
 /* items.still_wanted: locked in one order by everybody */
 SELECT contract_id, region_id, items_run_id, items_attempts, now() - listed_at AS waiting,
-       delisted_at IS NOT NULL OR date_expired <= now() AS gone
+       delisted_at IS NOT NULL OR date_expired <= now() AS gone, enrichment_version IS NOT NULL AS read_before
   FROM contracts WHERE contract_id = ANY($1::bigint[]) AND items_state = 'wanted'
  ORDER BY contract_id FOR UPDATE
 """
@@ -126,17 +158,26 @@ ITEM_COLUMNS = (
     "runs",
 )
 
+FORGET = """
+/* items.forget: what is read again takes the place of what was read before, in one transaction */
+DELETE FROM contract_items WHERE contract_id = ANY($1::bigint[])
+"""
+
 SUMMARISE = """
 /* items.summarise */
 UPDATE contracts c
    SET items_state = 'stored', items_error = NULL, items_due_at = NULL, enrichment_version = $1,
        label = s.label, composition = s.composition, contains_ship = s.contains_ship,
        items_offered = s.items_offered, items_requested = s.items_requested, is_blueprint_copy = s.is_blueprint_copy,
-       material_efficiency = s.material_efficiency, time_efficiency = s.time_efficiency, runs = s.runs
+       material_efficiency = s.material_efficiency, time_efficiency = s.time_efficiency, runs = s.runs,
+       packaged_volume = s.packaged_volume, value_buy = s.value_buy, value_sell = s.value_sell,
+       value_average = s.value_average, value_lines = s.value_lines, value_lines_priced = s.value_lines_priced
   FROM unnest($2::bigint[], $3::text[], $4::text[], $5::boolean[], $6::int[], $7::int[], $8::boolean[], $9::smallint[],
-              $10::smallint[], $11::int[])
+              $10::smallint[], $11::int[], $12::float8[], $13::numeric[], $14::numeric[], $15::numeric[], $16::int[],
+              $17::int[])
     AS s (contract_id, label, composition, contains_ship, items_offered, items_requested, is_blueprint_copy,
-          material_efficiency, time_efficiency, runs)
+          material_efficiency, time_efficiency, runs, packaged_volume, value_buy, value_sell, value_average,
+          value_lines, value_lines_priced)
  WHERE c.contract_id = s.contract_id
 """
 

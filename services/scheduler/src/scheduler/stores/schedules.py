@@ -16,6 +16,7 @@ from common.events import Dataset, Scope
 from common.tables import schedule_slots, schedules
 from scheduler.domain.fates import Fate, Overlap
 from scheduler.domain.intervals import Interval
+from scheduler.domain.upstream import Upstream
 
 CHANNEL = "freeport_schedules"
 """NOTIFY on it when a schedule was added or changed."""
@@ -23,10 +24,11 @@ CHANNEL = "freeport_schedules"
 DUE = text("""
 /* schedules.due: what another replica holds is its to fire. A run that is past its list no longer overlaps. */
 SELECT s.*, clock_timestamp() AS now,
-       last.run_id IS NOT NULL AND coalesce(run.state IN ('queued', 'running') AND run.listed_at IS NULL, true) AS busy
+       last.run_id IS NOT NULL AND coalesce(run.state IN ('queued', 'running') AND run.listed_at IS NULL, true) AS busy,
+       last.decided_at AS fired_at
   FROM schedules s
   LEFT JOIN LATERAL (
-    SELECT slot.run_id FROM schedule_slots slot
+    SELECT slot.run_id, slot.decided_at FROM schedule_slots slot
      WHERE slot.schedule_id = s.schedule_id AND slot.fate = 'fired' ORDER BY slot.slot_at DESC LIMIT 1) last ON true
   LEFT JOIN runs run ON run.run_id = last.run_id
  WHERE NOT s.paused AND s.next_due_at <= clock_timestamp()
@@ -36,11 +38,11 @@ SELECT s.*, clock_timestamp() AS now,
 
 @dataclass(frozen=True, slots=True)
 class Definition:
-    """What is to happen, and how often."""
+    """What is to happen, and when."""
 
     schedule_id: str
     name: str
-    interval: Interval
+    timing: Interval | Upstream
     action: str
     overlap: Overlap
     dataset: Dataset | None = None
@@ -55,6 +57,8 @@ class DueSchedule:
     next_due_at: datetime
     now: datetime
     busy: bool
+    fired_at: datetime | None
+    fresh_until: datetime | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,9 +85,7 @@ async def add(connection: AsyncConnection, definition: Definition, *, first: dat
         .values(
             schedule_id=definition.schedule_id,
             name=definition.name,
-            kind="interval",
-            every_seconds=int(definition.interval.every.total_seconds()),
-            offset_seconds=int(definition.interval.offset.total_seconds()),
+            **_columns(definition.timing),
             action=definition.action,
             dataset=definition.dataset and definition.dataset.value,
             scope=msgspec.to_builtins(definition.scope),
@@ -102,7 +104,16 @@ async def claim_due(connection: AsyncConnection) -> tuple[list[DueSchedule], dic
     unreadable: dict[str, str] = {}
     for row in (await connection.execute(DUE)).mappings():
         try:
-            due.append(DueSchedule(_definition(row), row["next_due_at"], row["now"], row["busy"]))
+            due.append(
+                DueSchedule(
+                    definition=_definition(row),
+                    next_due_at=row["next_due_at"],
+                    now=row["now"],
+                    busy=row["busy"],
+                    fired_at=row["fired_at"],
+                    fresh_until=row["fresh_until"],
+                )
+            )
         except ValueError as error:
             unreadable[row["schedule_id"]] = str(error)
     return due, unreadable
@@ -160,11 +171,40 @@ def _bounded(lateness: timedelta) -> int:
     return min(int(lateness / timedelta(milliseconds=1)), 2**31 - 1)
 
 
+def upstream_of(row: Any) -> Upstream:
+    """How a schedule of the kind `upstream` finds its next slot."""
+    return Upstream(
+        fallback=timedelta(seconds=row["every_seconds"]),
+        floor=timedelta(seconds=row["min_seconds"]),
+        cap=timedelta(seconds=row["max_seconds"]),
+    )
+
+
+def _interval_of(row: Any) -> Interval:
+    return Interval(timedelta(seconds=row["every_seconds"]), timedelta(seconds=row["offset_seconds"]))
+
+
+def _columns(timing: Interval | Upstream) -> dict[str, Any]:
+    if isinstance(timing, Interval):
+        return {
+            "kind": "interval",
+            "every_seconds": int(timing.every.total_seconds()),
+            "offset_seconds": int(timing.offset.total_seconds()),
+        }
+    return {
+        "kind": "upstream",
+        "every_seconds": int(timing.fallback.total_seconds()),
+        "offset_seconds": 0,
+        "min_seconds": int(timing.floor.total_seconds()),
+        "max_seconds": int(timing.cap.total_seconds()),
+    }
+
+
 def _definition(row: Any) -> Definition:
     return Definition(
         schedule_id=row["schedule_id"],
         name=row["name"],
-        interval=Interval(timedelta(seconds=row["every_seconds"]), timedelta(seconds=row["offset_seconds"])),
+        timing=upstream_of(row) if row["kind"] == "upstream" else _interval_of(row),
         action=row["action"],
         overlap=row["overlap"],
         dataset=row["dataset"] and Dataset(row["dataset"]),

@@ -36,16 +36,22 @@ class Bundle(NamedTuple):
     worth: float
 
 
-def bundle(rng: Random, wares: Catalogue) -> Bundle:
-    """A bundle as the live market has them: half hold blueprint copies, 3 % a ship, 4 % ask for something."""
-    kind = _KINDS[bisect(_CUMULATIVE, rng.random() * _CUMULATIVE[-1])]
+def bundle(rng: Random, wares: Catalogue, kind: str | None = None) -> Bundle:
+    """A bundle as the live market has them: half hold blueprint copies, 3 % a ship, 4 % ask for something.
+
+    `kind` is one of `KINDS` where it shall not be left to luck.
+    """
+    if kind == HOARD:
+        return hoard(rng, wares)
+    if kind is None:
+        kind = _KINDS[bisect(_CUMULATIVE, rng.random() * _CUMULATIVE[-1])]
     return _bundle(kind, _PACKERS[kind](rng, wares), rng)
 
 
 def hoard(rng: Random, wares: Catalogue) -> Bundle:
     """Somebody's whole hangar: more lines than a page holds."""
     count = rng.randint(1010, 2400)
-    return _bundle("hoard", (_module(rng, wares) for _ in range(count)), rng)
+    return _bundle(HOARD, (_module(rng, wares) for _ in range(count)), rng)
 
 
 def _bundle(kind: str, stacks: Iterator[Stack], rng: Random) -> Bundle:
@@ -150,6 +156,7 @@ def _few(rng: Random, most: int) -> int:
     return min(most, int(rng.paretovariate(1.1)))
 
 
+HOARD: Final = "hoard"
 Packer = Callable[[Random, Catalogue], Iterator[Stack]]
 
 _PACKERS: Final[dict[str, Packer]] = {
@@ -178,4 +185,5 @@ _WEIGHTS: Final = {
 }
 """Percent of contracts; with the mixtures, copies are in 49 %."""
 _KINDS: Final = tuple(_WEIGHTS)
+KINDS: Final = frozenset({*_KINDS, HOARD})
 _CUMULATIVE: Final = tuple(accumulate(_WEIGHTS.values()))

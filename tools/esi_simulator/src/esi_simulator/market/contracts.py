@@ -7,6 +7,7 @@ from random import Random
 from typing import Any, Final
 
 from esi_simulator.market.contents import Bundle, Stack
+from esi_simulator.market.schedule import Birth
 
 Row = dict[str, Any]
 
@@ -39,7 +40,17 @@ class Contract:
         return [_item(self.contract_id, index, stack) for index, stack in enumerate(self.bundle.stacks)]
 
 
-def bids(contract: Contract, row: Row, rng: Random, at: float) -> Iterator[Row]:
+def line_of(item_id: int) -> tuple[int, int] | None:
+    """The contract that an item id belongs to and the line's number in it; None for ids that no contract deals out."""
+    serial = item_id - FIRST_ITEM
+    if serial < 0:
+        return None
+    offset, width = (OVERFLOW, LINES_IN_BLOCK**2) if serial >= OVERFLOW else (0, LINES_IN_BLOCK)
+    contract, index = divmod(serial - offset, width)
+    return FIRST_SERIAL + contract, index
+
+
+def bids(contract: Birth, row: Row, rng: Random, at: float) -> Iterator[Row]:
     """The bids that an auction got until an instant; each is higher than the one before and below the buyout."""
     amount = float(row["price"])
     moments = sorted(rng.uniform(contract.born, contract.gone) for _ in range(rng.choice((0, 0, 1, 2, 3, 5, 8))))

@@ -79,8 +79,13 @@ def alliance_name(alliance_id: int) -> str:
     return f"{_word(dice(alliance_id))} Coalition"
 
 
+def any_character(rng: Random) -> int:
+    """A character of the older or of the newer range of ids."""
+    return one_of(rng, (rng.randint(90_000_000, 97_999_999), rng.randint(2_112_000_000, 2_123_999_999)))
+
+
 def _issuer(rng: Random) -> Issuer:
-    character = one_of(rng, (rng.randint(90_000_000, 97_999_999), rng.randint(2_112_000_000, 2_123_999_999)))
+    character = any_character(rng)
     at_start = rng.random() < 0.1  # noqa: PLR2004 - stayed in the corporation where characters begin
     return Issuer(character, rng.randint(1_000_165, 1_000_172) if at_start else rng.randint(98_000_000, 98_799_999))
 

@@ -1,6 +1,6 @@
 """Where contracts are: mostly at a region's trade hub, some at its other stations, a few in players' structures."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from random import Random
 from typing import Final, NamedTuple
 
@@ -28,13 +28,12 @@ class Places(NamedTuple):
     structures: tuple[int, ...]
 
 
-def places(seed: int, stations: Iterable[Station]) -> dict[int, Places]:
-    """The locations of each region that has a market."""
-    found: dict[int, list[int]] = {region_id: [] for region_id in HUBS}
-    for station in stations:
-        if station.region_id in found:
-            found[station.region_id].append(station.station_id)
-    return {region_id: _places(seed, region_id, ids) for region_id, ids in found.items()}
+def places(seed: int, stations: Mapping[int, Iterable[Station]], regions: Iterable[int]) -> dict[int, Places]:
+    """The locations of each of these regions; `stations` are by region."""
+    return {
+        region_id: _places(seed, region_id, [station.station_id for station in stations.get(region_id, ())])
+        for region_id in regions
+    }
 
 
 def location(rng: Random, region: Places) -> int:
@@ -46,7 +45,9 @@ def location(rng: Random, region: Places) -> int:
 
 
 def _places(seed: int, region_id: int, stations: Sequence[int]) -> Places:
+    """A region without stations, as wormholes are, has its market in players' structures."""
     rng = dice(seed, region_id, 2)
-    shuffled = rng.sample(stations, len(stations))
+    shuffled = tuple(rng.sample(stations, len(stations)))
     structures = tuple(rng.randint(1_020_000_000_000, 1_049_999_999_999) for _ in range(12))
-    return Places(HUBS[region_id], tuple(shuffled), structures)
+    hub = HUBS.get(region_id) or (shuffled or structures)[0]
+    return Places(hub, shuffled if len(shuffled) > 1 else (*shuffled, *structures), structures)

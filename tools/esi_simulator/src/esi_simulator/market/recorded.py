@@ -4,16 +4,17 @@ import csv
 import gzip
 import io
 import math
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime, timedelta
 from importlib.resources import files
-from typing import Final
+from typing import Final, NamedTuple
 
 from esi_simulator.market.catalogue import Catalogue
 from esi_simulator.market.chance import dice
 from esi_simulator.market.contents import bundle
-from esi_simulator.market.contracts import DAY, Contract, Row
+from esi_simulator.market.contracts import DAY, Contract, Row, iso
 from esi_simulator.market.places import DOMAIN
+from esi_simulator.market.schedule import Birth
 
 RECORDED_AT: Final = datetime(2020, 6, 17, 20, 53, 59, tzinfo=UTC)
 """The Last-Modified of the recording."""
@@ -32,28 +33,46 @@ _NUMBERS: Final = {
 }
 
 
+class Recorded(NamedTuple):
+    """A recorded contract: its row as served now, and its dates as seconds since 1970."""
+
+    row: Row
+    born: int
+    gone: int
+
+    def birth(self) -> Birth:
+        """Its dates. It stands until it expires; what became of it was not recorded."""
+        return Birth(0, self.row["contract_id"], self.row["type"], self.born, self.gone, self.gone, False, False)  # noqa: FBT003 - as the tuple has them
+
+
 def shift(start: float) -> timedelta:
     """The whole days that bring the recording's instant to the simulator's start or less than a day after it."""
     return timedelta(days=math.ceil((start - RECORDED_AT.timestamp()) / DAY))
 
 
-def moved_rows(moved: timedelta) -> Iterator[Row]:
-    """All rows, ascending by id, as recorded but for their dates."""
-    for row in recorded_rows():
-        row["date_issued"] = _later(row["date_issued"], moved)
-        row["date_expired"] = _later(row["date_expired"], moved)
-        yield row
+def recording() -> tuple[Recorded, ...]:
+    """All contracts with the dates they were recorded with, ascending by id."""
+    return tuple(Recorded(row, _seconds(row["date_issued"]), _seconds(row["date_expired"])) for row in recorded_rows())
 
 
-def recorded_contract(seed: int, wares: Catalogue, row: Row) -> Contract:
-    """The contract behind a row. It stands until it expires; what it held was not recorded, so that is made up."""
+def moved(contracts: Iterable[Recorded], by: timedelta) -> Iterator[Recorded]:
+    """As recorded but for their dates."""
+    seconds = int(by.total_seconds())
+    for row, born, gone in contracts:
+        dates = {"date_issued": iso(born + seconds), "date_expired": iso(gone + seconds)}
+        yield Recorded(row | dates, born + seconds, gone + seconds)
+
+
+def recorded_contract(seed: int, wares: Catalogue, recorded: Recorded) -> Contract:
+    """The contract behind a row; what it held was not recorded, so that is made up."""
+    row = recorded.row
     return Contract(
         contract_id=row["contract_id"],
         region_id=DOMAIN,
         type=row["type"],
         bundle=None if row["type"] == "courier" else bundle(dice(seed, row["contract_id"]), wares),
-        born=_seconds(row["date_issued"]),
-        gone=_seconds(row["date_expired"]),
+        born=recorded.born,
+        gone=recorded.gone,
         accepted=False,
     )
 
@@ -67,9 +86,5 @@ def recorded_rows() -> Iterator[Row]:
             yield row | {"for_corporation": True} if "for_corporation" in row else row
 
 
-def _later(instant: str, moved: timedelta) -> str:
-    return (datetime.fromisoformat(instant) + moved).strftime("%Y-%m-%dT%H:%M:%SZ")
-
-
-def _seconds(instant: str) -> float:
-    return datetime.fromisoformat(instant).timestamp()
+def _seconds(instant: str) -> int:
+    return int(datetime.fromisoformat(instant).timestamp())

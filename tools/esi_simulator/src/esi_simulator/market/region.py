@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from random import Random
+from typing import Final
 
 from esi_simulator.market.catalogue import Catalogue
 from esi_simulator.market.chance import dice, one_of
@@ -12,6 +13,8 @@ from esi_simulator.market.people import Issuer, issuer
 from esi_simulator.market.places import Places, location
 from esi_simulator.market.schedule import Birth, Schedule
 from esi_simulator.market.titles import title
+
+WITHOUT_ITEMS: Final = frozenset({"courier", "loan"})
 
 
 @dataclass(frozen=True)
@@ -27,11 +30,6 @@ class GeneratedRegion:
         """Who stands at an instant, ascending by id; dates only, which is cheap."""
         return self.schedule.alive(at)
 
-    def find(self, contract_id: int) -> Contract | None:
-        """The contract of that id, at whatever time it lives."""
-        birth = self.schedule.find(contract_id)
-        return None if birth is None else self.contract(birth)
-
     def contract(self, birth: Birth) -> Contract:
         """One contract; the same for the same birth, always."""
         return Contract(
@@ -44,18 +42,17 @@ class GeneratedRegion:
             accepted=birth.accepted and birth.gone < birth.expires,
         )
 
-    def row(self, contract_id: int) -> Row | None:
-        """A contract's line in the list; None where this region never has that id."""
-        birth = self.schedule.find(contract_id)
-        if birth is None:
-            return None
+    def row_of(self, birth: Birth) -> Row:
+        """A contract's line in the list."""
         held = self.contract(birth).bundle
-        rng = dice(self.schedule.seed, contract_id)
+        rng = dice(self.schedule.seed, birth.contract_id)
         return self._courier(rng, birth) if held is None else self._offer(rng, birth, held)
 
     def _bundle(self, rng: Random, birth: Birth) -> Bundle | None:
-        if birth.type == "courier":
+        if birth.type in WITHOUT_ITEMS:
             return None
+        if birth.kind is not None:
+            return bundle(rng, self.wares, birth.kind)
         return hoard(rng, self.wares) if birth.hoard and birth.type == "item_exchange" else bundle(rng, self.wares)
 
     def _offer(self, rng: Random, birth: Birth, held: Bundle) -> Row:

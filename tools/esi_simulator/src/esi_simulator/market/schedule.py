@@ -51,6 +51,8 @@ class Birth(NamedTuple):
     expires: int
     accepted: bool
     hoard: bool
+    kind: str | None = None
+    """What its bundle is to be; None leaves that to luck."""
 
 
 def turn_of(contract_id: int, turns: int) -> int:
@@ -86,6 +88,14 @@ class Schedule:
                 if born <= at < born + self._lifetime(number):
                     yield self.birth(number)
 
+    def born_between(self, after: float, until: float) -> Iterator[Birth]:
+        """Who came to the market later than `after` and not later than `until`, ascending, dead or alive by now."""
+        if self.size == 0:
+            return
+        for number in range(int((after - EPOCH) / self.interval) - 1, int((until - EPOCH) / self.interval) + 2):
+            if after < EPOCH + self._second(number) <= until:
+                yield self.birth(number)
+
     def birth(self, number: int) -> Birth:
         """All of one contract's dates."""
         second = self._second(number)
@@ -109,8 +119,10 @@ class Schedule:
         if self.size == 0 or contract_id < FIRST_ID or turn_of(contract_id, self.turns) != self.turn:
             return None
         near = int(second // self.interval)
-        number = next((n for n in range(near - 2, near + 3) if self._second(n) == second), None)
-        return None if number is None else self.birth(number)
+        for number in (near, near - 1, near + 1, near - 2, near + 2):
+            if self._second(number) == second:
+                return self.birth(number)
+        return None
 
     def _lucky_enough(self, at: float, start: int, end: int) -> list[int]:
         """A cheap first sieve: who of a block could still live, were it as young as the block's youngest."""

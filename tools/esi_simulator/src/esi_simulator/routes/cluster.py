@@ -1,11 +1,11 @@
 from typing import Final
 
 from common import universe
-from esi_simulator.atlas import Atlas
 from esi_simulator.clock import SimulatedClock
+from esi_simulator.downtime import UP_AGAIN, Downtime, last_downtime
 from esi_simulator.exchange import Document, Reply, Request, to_json
+from esi_simulator.ground import Ground
 from esi_simulator.market.contracts import iso
-from esi_simulator.routes.universe import UP_AGAIN, last_downtime
 
 STATUS_TTL: Final = 30
 PRICES_TTL: Final = 3600
@@ -14,15 +14,10 @@ PRICES_TTL: Final = 3600
 class ClusterRoutes:
     """What is true of the whole game: its status and its average prices."""
 
-    def __init__(self, atlas: Atlas, clock: SimulatedClock) -> None:
+    def __init__(self, ground: Ground, clock: SimulatedClock, downtime: Downtime) -> None:
+        self._ground = ground
         self._clock = clock
-        prices = (
-            {"adjusted_price": item.adjusted_price, "average_price": item.average_price, "type_id": item.type_id}
-            for item in atlas.types.values()
-            if item.average_price is not None or item.adjusted_price is not None
-        )
-        rows = [{name: value for name, value in row.items() if value is not None} for row in prices]
-        self._prices = Document(to_json(rows))
+        self._downtime = downtime
 
     def status(self, request: Request) -> Reply:
         """Players come and go through the day; the start is the end of the last downtime."""
@@ -32,7 +27,7 @@ class ClusterRoutes:
             "players": 20_000 + modified // STATUS_TTL * 7919 % 9_000,
             "server_version": universe.VERSION,
             "start_time": iso(last_downtime(modified) - UP_AGAIN),
-            "vip": False,
+            "vip": self._downtime.in_vip(modified),
         }
         return Reply(200, Document(to_json(row)), modified, modified + STATUS_TTL)
 
@@ -40,4 +35,4 @@ class ClusterRoutes:
         """Average and adjusted prices of all types that have one."""
         del request
         modified = int(self._clock.now()) // PRICES_TTL * PRICES_TTL
-        return Reply(200, self._prices, modified, modified + PRICES_TTL, fresh=False)
+        return Reply(200, self._ground.prices, modified, modified + PRICES_TTL, fresh=False)

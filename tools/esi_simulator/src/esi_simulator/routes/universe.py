@@ -4,15 +4,11 @@ from typing import Any, Final
 
 from esi_simulator.atlas import Atlas
 from esi_simulator.clock import SimulatedClock
+from esi_simulator.downtime import DAY, UP_AGAIN, last_downtime
 from esi_simulator.errors import no_such_page, not_found
 from esi_simulator.exchange import Document, Reply, Request, to_json
-from esi_simulator.lists import PAGE_SIZE
+from esi_simulator.lists import USUAL_SIZE
 
-DAY: Final = 86_400
-DOWNTIME_OVER: Final = 11 * 3600 + 5 * 60
-"""11:05 UTC: static routes expire daily then."""
-UP_AGAIN: Final = 120
-"""Seconds before that at which the cluster was back and the static data were published."""
 NOWHERE: Final = {"x": 0.0, "y": 0.0, "z": 0.0}
 """Positions are not in the compact universe."""
 
@@ -121,21 +117,21 @@ class UniverseRoutes:
 
     def _paged(self, request: Request, ids: list[int]) -> Reply:
         number = request.page()
-        pages = -(-len(ids) // PAGE_SIZE)
+        pages = -(-len(ids) // USUAL_SIZE)
         if number > pages:
             raise no_such_page()
-        return self._static(request, ids[(number - 1) * PAGE_SIZE : number * PAGE_SIZE], pages)
+        return self._static(request, ids[(number - 1) * USUAL_SIZE : number * USUAL_SIZE], pages)
 
     def _static(self, request: Request, content: Any, pages: int | None = None) -> Reply:
-        over = last_downtime(self._clock.now())
-        version = sha224(f"{over} {request.target}".encode(), usedforsecurity=False).hexdigest()
-        document = Document(to_json(content), b'W/"%s"' % version.encode())
-        return Reply(200, document, over - UP_AGAIN, over + DAY, pages)
+        return static_reply(request, content, self._clock.now(), pages)
 
 
-def last_downtime(now: float) -> int:
-    """The latest 11:05 UTC."""
-    return int((now - DOWNTIME_OVER) // DAY) * DAY + DOWNTIME_OVER
+def static_reply(request: Request, content: Any, now: float, pages: int | None = None) -> Reply:
+    """What is published anew at each downtime, with a weak ETag that changes then even if nothing else did."""
+    over = last_downtime(now)
+    version = sha224(f"{over} {request.target}".encode(), usedforsecurity=False).hexdigest()
+    document = Document(to_json(content), b'W/"%s"' % version.encode())
+    return Reply(200, document, over - UP_AGAIN, over + DAY, pages)
 
 
 def _without_absent(fields: Iterable[tuple[str, Any]]) -> dict[str, Any]:

@@ -1,0 +1,114 @@
+"""What one replica learns of upstream's limits, told to all: a row for each limit, and a NOTIFY for each pause."""
+
+import asyncio
+import time
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any
+
+import asyncpg
+
+from common.database import DATABASE_ERRORS
+from common.logs import get_logger
+from common.messaging.wakeup import Wakeup
+from common.settings import DatabaseSettings
+from ingestor.domain.budget import ERRORS_ALLOWED
+from ingestor.esi.governor import EVERYTHING, Governor, Pause
+
+log = get_logger(__name__)
+
+CHANNEL = "freeport_upstream"
+LOOK_SECONDS = 5.0
+RETRY_SECONDS = 1.0
+
+BEGIN_PAUSE = """
+/* limits.begin_pause: a longer pause that is under way stands */
+INSERT INTO upstream_limits AS l (name, paused_until, reason)
+VALUES ($1, clock_timestamp() + $2 * interval '1 second', $3)
+ON CONFLICT (name) DO UPDATE
+   SET paused_until = excluded.paused_until, reason = excluded.reason, observed_at = clock_timestamp()
+ WHERE l.paused_until IS NULL OR l.paused_until < excluded.paused_until
+"""
+PAUSES = """
+/* limits.pauses */
+SELECT name, extract(epoch FROM paused_until - clock_timestamp())::float8 AS seconds, reason
+  FROM upstream_limits WHERE paused_until > clock_timestamp()
+"""
+REPLICAS = """
+/* limits.replicas: ingestors that were heard of lately */
+SELECT count(*) FROM heartbeats WHERE service = 'ingestor' AND beat_at > clock_timestamp() - interval '30 seconds'
+"""
+OBSERVE = """
+/* limits.observe */
+INSERT INTO upstream_limits (name, remaining, allowance, resets_at)
+VALUES ($1, $2, $3, clock_timestamp() + $4 * interval '1 second')
+ON CONFLICT (name) DO UPDATE
+   SET remaining = excluded.remaining, allowance = excluded.allowance, resets_at = excluded.resets_at,
+       observed_at = clock_timestamp()
+"""
+
+
+class SharedLimits:
+    """Keeps one governor and the other replicas' in step, for as long as `run` runs.
+
+    While the database is away each replica goes by what it hears itself.
+    """
+
+    def __init__(self, governor: Governor, database: DatabaseSettings) -> None:
+        self._governor = governor
+        self._database = database
+        self._begun: asyncio.Queue[Pause] = asyncio.Queue()
+        self._wakeup: Wakeup | None = None
+        governor.on_pause = self._tell
+
+    async def run(self) -> None:
+        """Tell and listen until cancelled, through restarts of the database."""
+        while True:
+            try:
+                async with self._connection() as connection:
+                    self._wakeup = Wakeup(connection, CHANNEL)
+                    await self._wakeup.listen()
+                    while True:
+                        await self._exchange(connection)
+                        await self._wakeup.wait(LOOK_SECONDS)
+            except (*DATABASE_ERRORS, OSError) as error:
+                log.warning("upstream limits are not shared", error=f"{type(error).__name__}: {error}"[:200])
+                await asyncio.sleep(RETRY_SECONDS)
+
+    def _tell(self, pause: Pause) -> None:
+        self._begun.put_nowait(pause)
+        if self._wakeup is not None:
+            self._wakeup.ring()
+
+    async def _exchange(self, connection: Any) -> None:
+        while not self._begun.empty():
+            pause = self._begun.get_nowait()
+            left = pause.until - time.monotonic()
+            if left > 0:
+                await connection.execute(BEGIN_PAUSE, pause.name, left, pause.reason)
+                await connection.execute("SELECT pg_notify($1, '')", CHANNEL)
+        for row in await connection.fetch(PAUSES):
+            self._governor.adopt(Pause(row["name"], time.monotonic() + row["seconds"], row["reason"]))
+        self._governor.replicas = max(await connection.fetchval(REPLICAS), 1)
+        await self._report(connection)
+
+    async def _report(self, connection: Any) -> None:
+        now = time.monotonic()
+        errors = self._governor.errors
+        left = errors.left(now)
+        if left is not None:
+            await connection.execute(OBSERVE, EVERYTHING, left, ERRORS_ALLOWED, max(errors.resets_at - now, 0.0))
+        for group, bucket in self._governor.buckets.items():
+            resets_in = max(bucket.observed_at + bucket.window_seconds - now, 0.0)
+            await connection.execute(OBSERVE, group, bucket.left(now), bucket.allowance, resets_in)
+
+    @asynccontextmanager
+    async def _connection(self) -> AsyncIterator[Any]:
+        connection = await asyncpg.connect(
+            self._database.dsn(), timeout=5, server_settings={"application_name": "freeport-ingestor-limits"}
+        )
+        try:
+            yield connection
+        finally:
+            self._wakeup = None
+            connection.terminate()

@@ -1,0 +1,55 @@
+"""Whatever upstream does, for many seeds: nothing that stands is hidden, and in the end all is as upstream has it.
+
+`make test-storms` weathers 2,000 of them; the first of them is named by STORMS_FROM, their number by STORMS.
+"""
+
+import asyncio
+import os
+from collections.abc import Iterator
+from contextlib import ExitStack
+
+import pytest
+
+from common.database import create_engine
+from esi_simulator.ground import read_ground
+from support.databases import Databases, settings_for
+from support.storms import Skies, skies, storm
+
+STORMS = int(os.environ.get("STORMS", "200"))
+STORMS_FROM = int(os.environ.get("STORMS_FROM", "1"))
+SIDE_BY_SIDE = 8
+EMPTIED = (
+    "TRUNCATE contracts, contract_items, coverage, sweeps, runs, outbox, inbox, upstream_limits, upstream_responses"
+)
+
+
+@pytest.fixture
+def urls(databases: Databases) -> Iterator[list[str]]:
+    with ExitStack() as stack:
+        yield [stack.enter_context(databases.fresh("settled")) for _ in range(SIDE_BY_SIDE)]
+
+
+@pytest.mark.timeout(max(120, STORMS))
+async def test_after_any_storm_the_market_is_as_upstream_has_it_and_nothing_was_hidden_on_the_way(
+    urls: list[str],
+) -> None:
+    seeds = iter(range(STORMS_FROM, STORMS_FROM + STORMS))
+    async with skies(read_ground()) as found, asyncio.TaskGroup() as lanes:
+        for url in urls:
+            lanes.create_task(_weather(found, url, seeds))
+
+
+async def _weather(found: Skies, url: str, seeds: Iterator[int]) -> None:
+    database = settings_for(url)
+    engine = create_engine(database, service="test")
+    try:
+        for seed in seeds:
+            async with engine.begin() as connection:
+                await connection.exec_driver_sql(EMPTIED)
+            async with storm(found, engine, database, seed) as one:
+                await one.rage()
+                await one.clear_up()
+                await one.nothing_is_hidden()
+                await one.is_as_upstream()
+    finally:
+        await engine.dispose()

@@ -1,0 +1,1 @@
+"""What ESI refuses for the sake of others: errors in a window, tokens in a bucket, the daily downtime."""
