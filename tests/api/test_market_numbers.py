@@ -1,6 +1,6 @@
 """Stats, regions and types."""
 
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 
 from api.queries.stats import STALE_SECONDS
 from api.schemas.stats import EXAMPLE, Stats
@@ -42,7 +42,7 @@ async def test_stats_tell_how_fresh_a_region_is_what_its_last_sweep_brought_and_
     passed = NOW - timedelta(seconds=STALE_SECONDS + 60)
     await rows.coverage(THE_FORGE)
     await rows.coverage(DOMAIN, fresh_until=passed)
-    await rows.coverage(HEIMATAR, fresh_until=NOW - timedelta(seconds=30), complete=False)
+    await rows.coverage(HEIMATAR, fresh_until=datetime.now(UTC) - timedelta(seconds=30), complete=False)
     await rows.schedule(DOMAIN)
     await rows.schedule(HEIMATAR)
     await rows.execute("UPDATE schedules SET paused = true WHERE schedule_id = 'contracts:10000030'")

@@ -44,6 +44,8 @@ async def test_time_can_be_made_by_the_test(ground: Ground) -> None:
 
 
 async def test_a_new_contract_can_be_read_from_the_instant_that_is_told(small: SimulatorInProcess) -> None:
+    await small.get(LIST)
+    await small.control("clock", advance=1)
     before = await ids(small)
     await small.control("clock", advance=100)
     told = await small.control("list", region_id=FORGE, count=2)
@@ -53,7 +55,7 @@ async def test_a_new_contract_can_be_read_from_the_instant_that_is_told(small: S
     last = await small.get(f"{LIST}?page={len(before) // 10 + 1}")
 
     new = told["contract_ids"]
-    assert told["readable_at"] == "2026-11-01T12:30:00Z"
+    assert told["readable_at"] == "2026-11-01T12:30:01Z", "the last page was made a second after the first"
     assert not set(new) & set(not_yet)
     assert set(new) <= set(await ids(small))
     assert last.status == 200
@@ -78,13 +80,14 @@ async def test_new_contracts_are_the_newest_and_live_on_in_a_frozen_market(small
 
 
 async def test_births_go_on_beside_new_contracts_without_meeting_their_ids(small: SimulatorInProcess) -> None:
-    new = (await small.control("list", region_id=FORGE, count=100))["contract_ids"]
-    await small.control("clock", advance=7200)
-    found = await ids(small)
+    new = (await small.control("list", region_id=FORGE, count=1000))["contract_ids"]
+    before = await ids(small)
+    await small.control("clock", advance=1801)
+    after = await ids(small)
 
-    assert found == sorted(set(found))
-    assert set(new) <= set(found)
-    assert max(found) > max(new)
+    assert after == sorted(set(after))
+    assert set(after) - set(before), "others are born"
+    assert all(small.simulator.world.market.birth(one) is None for one in new)
 
 
 @pytest.mark.parametrize(
@@ -119,6 +122,15 @@ async def test_the_truth_of_another_instant_touches_no_cache(small: SimulatorInP
     assert truth["items"].keys() == {str(contract_id) for contract_id in truth["live"]}
     assert "listed" not in truth
     assert (await small.get(LIST)).headers["last-modified"] == "Sun, 01 Nov 2026 12:01:00 GMT"
+
+
+async def test_the_truth_of_the_past_has_what_vanished_since(small: SimulatorInProcess) -> None:
+    before = await ids(small)
+    await small.control("clock", advance=60)
+    await small.control("vanish", contract_ids=before[:1])
+
+    assert before[0] in (await small.truth(FORGE, at="2026-11-01T12:00:59Z"))["live"]
+    assert before[0] not in (await small.truth(FORGE, at="2026-11-01T12:01:00Z"))["live"]
 
 
 async def test_the_truth_knows_how_all_ended_that_ever_stood(small: SimulatorInProcess) -> None:

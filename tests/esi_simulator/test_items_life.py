@@ -1,6 +1,7 @@
 """What becomes of an items route, and of what contracts hold."""
 
 from collections.abc import Callable
+from email.utils import parsedate_to_datetime
 from typing import Any
 
 import pytest
@@ -182,8 +183,22 @@ async def test_a_roll_may_be_lost_for_once(small: SimulatorInProcess) -> None:
 
 async def test_bids_are_those_of_the_cached_instant(simulated: Callable[..., SimulatorInProcess]) -> None:
     esi = simulated(esi_sim_forge_contracts=2000)
-    bids = (await esi.truth(FORGE, "bids", at="2026-11-01T12:00:00Z"))["bids"]
-    served = {one: await esi.get(f"/contracts/public/bids/{one}") for one in bids}
+    await esi.control("clock", advance=3600)
+    bids = (await esi.truth(FORGE, "bids", at="2026-11-01T19:00:00Z"))["bids"]
+    placed, auction = min(
+        (bid["date_bid"], int(auction))
+        for auction, all_bids in bids.items()
+        for bid in all_bids
+        if bid["date_bid"] > "2026-11-01T14"
+    )
+    await esi.control("clock", set=placed)
+    await esi.control("clock", advance=295 - (esi.simulator.world.clock.now() + auction * 7) % 300)
+    seen = []
+    for advance in (0, 300):
+        await esi.control("clock", advance=advance)
+        answer = await esi.get(f"/contracts/public/bids/{auction}")
+        made = parsedate_to_datetime(answer.headers["last-modified"]).strftime("%Y-%m-%dT%H:%M:%SZ")
+        assert answer.content == (await esi.truth(FORGE, "bids", at=made))["bids"][str(auction)]
+        seen.append(placed in [bid["date_bid"] for bid in answer.content])
 
-    assert any(len(answer.content) > 1 for answer in served.values())
-    assert all(answer.content == bids[one][: len(answer.content)] for one, answer in served.items())
+    assert seen == [False, True]

@@ -203,8 +203,10 @@ async def values(connection: AsyncConnection) -> dict[int, Valuation]:
 
 async def expected(connection: AsyncConnection, held: Sequence[Held]) -> dict[int, Valuation]:
     type_ids = sorted({entry.type_id for row in held for entry in row.items})
-    described, known = await known_of(connection, type_ids)
+    described, _ = await known_of(connection, type_ids)
     facts = {**dict.fromkeys(type_ids, TypeFacts("", 0)), **described}
+    rows = await connection.execute(text("SELECT type_id, buy, sell, average FROM prices"))
+    known = {type_id: Price(*columns) for type_id, *columns in rows}
     return {row.contract_id: value(row.items, facts, known) for row in held}
 
 

@@ -119,12 +119,13 @@ class Freeport:
     def loaded(self, regions: int) -> bool:
         """Whether that many regions are covered completely, with items and names.
 
-        A sweep that only waits for upstream's next list does not count: there is nearly always one.
+        Runs of other datasets do not count, nor does a sweep that waits for upstream's next list: there always is one.
         """
         covered = self.value("SELECT count(*) FROM coverage WHERE complete_generation = generation")
         loading = self.value("""
             SELECT count(*) FROM runs
-             WHERE state IN ('queued', 'running') AND (listed_at IS NOT NULL OR dataset <> 'contracts')
+             WHERE state IN ('queued', 'running')
+               AND (dataset = 'names' OR (dataset = 'contracts' AND listed_at IS NOT NULL))
         """)
         wanted = self.value("SELECT count(*) FROM contracts WHERE items_state = 'wanted'")
         return bool(covered == regions and loading == 0 and wanted == 0)

@@ -8,6 +8,7 @@ from email.utils import parsedate_to_datetime
 from typing import Any
 from urllib.parse import urlencode
 
+import msgspec
 from sqlalchemy import func, select
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
@@ -19,6 +20,10 @@ from ingestor.esi.governor import Share
 
 _OK, _NOT_MODIFIED = 200, 304
 _GZIP = 31
+LONGEST_NUMBER = 7
+"""Digits: no list of ESI's has a million pages, and the column holds no ten digits."""
+
+_LIST = msgspec.json.Decoder(list[msgspec.Raw])
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,8 +73,9 @@ class ResponseCache:
         again: bool = False,
         share: Share = Share.BULK,
     ) -> Cached:
-        """Upstream's newest body for `path`; before it expires it is not asked for at all, unless `again`.
+        """Upstream's newest body for `path`, a list; before it expires it is not asked for at all, unless `again`.
 
+        What is no list is not kept: its validator would be confirmed again and again, and it would stand for ever.
         Raises `UpstreamRefusedError` for any answer but a body, and `UpstreamUnavailableError` as the client does.
         """
         kept = await self._kept(key(path, params))
@@ -80,8 +86,9 @@ class ResponseCache:
             return await self._confirmed(path, params, kept, answer)
         if answer.status != _OK:
             raise UpstreamRefusedError(answer.status, answer.error())
-        async with self._engine.begin() as connection:
-            await keep(connection, {key(path, params): answer})
+        if _is_list(answer.body):
+            async with self._engine.begin() as connection:
+                await keep(connection, {key(path, params): answer})
         changed = kept is None or _unpacked(kept.body) != answer.body
         return Cached(
             answer.body, changed, _generation(answer.headers.get("Last-Modified")), answer.fresh_for, _pages(answer)
@@ -175,6 +182,14 @@ def _readable(body: bytes) -> bool:
     return True
 
 
+def _is_list(body: bytes) -> bool:
+    try:
+        _LIST.decode(body)
+    except (msgspec.MsgspecError, UnicodeDecodeError):
+        return False
+    return True
+
+
 def _unpacked(body: bytes) -> bytes:
     return zlib.decompress(body, wbits=_GZIP)
 
@@ -182,10 +197,10 @@ def _unpacked(body: bytes) -> bytes:
 def _generation(last_modified: str | None) -> datetime:
     try:
         return parsedate_to_datetime(last_modified or "").astimezone(UTC)
-    except ValueError as error:
+    except (ValueError, OverflowError) as error:
         raise UpstreamUnavailableError("an answer without Last-Modified cannot be placed in time") from error
 
 
 def _pages(answer: Answer) -> int | None:
     stated = answer.headers.get("X-Pages", "")
-    return int(stated) if stated.isdecimal() else None
+    return int(stated) if stated.isdecimal() and len(stated) < LONGEST_NUMBER else None

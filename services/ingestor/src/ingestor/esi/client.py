@@ -35,6 +35,7 @@ LONGEST_FRESH = timedelta(hours=2)
 
 _SPAM = re.compile(rb"ConStopSpamming.*?remainingTime\D+(\d+)")
 """The game's own limiter; it counts in microseconds. Source: esi-issues #636."""
+_NO_PAGE = b"Requested page does not exist"
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,9 +52,17 @@ class Answer:
     def fresh_for(self) -> timedelta:
         """Until `Expires`, on upstream's clock as well as we know it; nothing where the answer does not say."""
         expires = _instant(self.headers.get("Expires"))
-        if expires is None or "Date" not in self.headers:
+        if expires is None or _instant(self.headers.get("Date")) is None:
             return timedelta()
         return min(timedelta(seconds=self.clock.left(expires, self.received)), LONGEST_FRESH)
+
+    @property
+    def past_the_end(self) -> bool:
+        """Whether a page after the first is not there (any more). By some of its paths ESI says so with a 500.
+
+        Of another answer its words prove nothing: a contract's title may hold them.
+        """
+        return self.status == 404 or (self.status == 500 and _NO_PAGE in self.body)  # noqa: PLR2004
 
     def error(self) -> str:
         """ESI's own words for what went wrong."""
@@ -189,8 +198,8 @@ class EsiClient:
                 self._governor.pause(int(spam[1]) / 1e6, "the game's server says ConStopSpamming", route(path))
             elif b"ItemNotFound" in answer.body:
                 return None
-        if b"Requested page does not exist" in answer.body:
-            return None  # a 404, and by some of ESI's paths a 500
+        if answer.past_the_end and _NO_PAGE in answer.body:
+            return None
         if status >= 500 or status in {420, 429}:  # noqa: PLR2004 - where HTTP's blame moves
             return f"{status}: {answer.error()}"
         if status == 304 and not conditional:  # noqa: PLR2004
@@ -219,5 +228,5 @@ def _instant(header: str | None) -> float | None:
     """An HTTP date as seconds since 1970; the same few come again and again."""
     try:
         return parsedate_to_datetime(header).timestamp() if header else None
-    except ValueError:
+    except (ValueError, OverflowError):
         return None

@@ -22,6 +22,8 @@ log = get_logger(__name__)
 EVERYTHING = "errors"
 """The name of what holds for all routes: ESI's error limit, and its absence."""
 LONGEST_PAUSE_SECONDS = 900.0
+LEAST_PAUSE_SECONDS = 1.0
+"""After a refusal that asks for none at all: ESI's headers know whole seconds only."""
 FAILURES_IN_A_ROW = 10
 """After so many answers of ESI's own failure and none other it is taken for down, and asked one request at a time."""
 DOWN_SECONDS = (2.0, 5.0, 10.0, 20.0, 30.0)
@@ -224,7 +226,7 @@ class Governor:
         wait = seconds(headers.get("Retry-After"))
         if wait is None:
             wait = seconds(headers.get("X-Esi-Error-Limit-Reset"))
-        self.pause(WINDOW_SECONDS if wait is None else wait, f"ESI answered {status}", name)
+        self.pause(WINDOW_SECONDS if wait is None else max(wait, LEAST_PAUSE_SECONDS), f"ESI answered {status}", name)
 
     def _observe_bucket(self, path: str, group: str, headers: Mapping[str, str], now: float) -> None:
         self._groups[route(path)] = group

@@ -9,6 +9,8 @@ from ingestor.esi.governor import Share
 from ingestor.esi.models import PublicItem
 
 FULL_PAGE = 1_000
+MOST_PAGES = 100
+"""More than a contract can hold."""
 
 _ITEMS = msgspec.json.Decoder(list[PublicItem])
 
@@ -42,7 +44,7 @@ async def contract_items(
             return ItemsMissing(contract_id, f"{answer.status}: {answer.error()}"[:200])
         try:
             rows = _ITEMS.decode(answer.body)
-            page, pages = page + 1, _pages(answer, len(rows))
+            page, pages = page + 1, _pages(answer, len(rows), before=pages if page > 1 else None)
         except (msgspec.MsgspecError, ValueError) as error:
             return ItemsMissing(contract_id, f"unreadable: {error}"[:200])
         items.update((item.record_id, item) for item in rows)
@@ -51,9 +53,17 @@ async def contract_items(
     return ItemsRead(contract_id, tuple(items[record_id] for record_id in sorted(items)))
 
 
-def _pages(answer: Answer, rows: int) -> int:
-    """`X-Pages`, 1 where it is absent; raises `ValueError` if it says nothing, or is absent from a full page."""
+def _pages(answer: Answer, rows: int, *, before: int | None) -> int:
+    """How many pages there are, by this one and those `before`; raises `ValueError` where that is not certain.
+
+    Items never change, so what is stored short of a page would stay short for ever.
+    """
     stated = answer.headers.get("X-Pages")
-    if stated is None and rows >= FULL_PAGE:
+    if before is None and stated is None and rows >= FULL_PAGE:
         raise ValueError("a full page without X-Pages")
-    return int(stated or "1")
+    pages = before or 1 if stated is None else int(stated)
+    if not 1 <= pages <= MOST_PAGES or pages != (before or pages):
+        raise ValueError(f"{pages} pages cannot be, after {before or 'none'}")
+    if before and not rows:
+        raise ValueError("an empty page")
+    return pages

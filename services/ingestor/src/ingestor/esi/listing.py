@@ -120,7 +120,7 @@ class _Sweep:
             if rows is None:
                 answer = await self._ask(number, None)
         if answer.status != 304:  # noqa: PLR2004
-            if past_the_end(answer) and number > 1:
+            if answer.past_the_end and number > 1:
                 return None
             if answer.status != 200:  # noqa: PLR2004
                 raise UpstreamRefusedError(answer.status, answer.error())
@@ -128,8 +128,8 @@ class _Sweep:
             self.answers[of] = answer
         assert rows is not None
         etag = answer.headers.get("ETag") or (validators.etag if validators else None)
-        if etag and not rows.rejected:
-            self._read[of] = (etag, rows)
+        if not rows.rejected:
+            self._read[of] = (etag or "", rows)
         return Page(
             _generation(answer, validators),
             answer.fresh_for,
@@ -156,11 +156,6 @@ class _Sweep:
         return None if body is None else read_rows(body, self._memory.known)
 
 
-def past_the_end(answer: Answer) -> bool:
-    """Whether there is no such page (any more). ESI says so in two ways."""
-    return answer.status == 404 or b"Requested page does not exist" in answer.body  # noqa: PLR2004
-
-
 def _generation(answer: Answer, kept: Validators | None) -> datetime:
     """When upstream made the page. A 304 that does not say speaks of the page that is kept."""
     stated = answer.headers.get("Last-Modified")
@@ -168,7 +163,7 @@ def _generation(answer: Answer, kept: Validators | None) -> datetime:
         stated = kept.last_modified
     try:
         return parsedate_to_datetime(stated or "").astimezone(UTC)
-    except (ValueError, TypeError) as error:
+    except (ValueError, OverflowError) as error:
         raise UpstreamUnavailableError("a list without Last-Modified cannot be placed in time") from error
 
 

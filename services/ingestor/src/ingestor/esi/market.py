@@ -162,7 +162,7 @@ class _Sweep:
 async def _page(esi: EsiClient, number: int, traffic: Traffic) -> Answer:
     params = {"order_type": "all", "page": str(number)}
     answer = await esi.get(ORDERS_PATH, params=params, traffic=traffic)
-    if answer.status == 404 and number > 1:  # noqa: PLR2004
+    if answer.past_the_end and number > 1:
         raise ShearedError("a page vanished")
     if answer.status != 200:  # noqa: PLR2004
         raise UpstreamRefusedError(answer.status, answer.error())
@@ -172,7 +172,7 @@ async def _page(esi: EsiClient, number: int, traffic: Traffic) -> Answer:
 def _generation(page: Answer) -> datetime:
     try:
         return parsedate_to_datetime(page.headers.get("Last-Modified", "")).astimezone(UTC)
-    except ValueError as error:
+    except (ValueError, OverflowError) as error:
         raise UpstreamUnavailableError("orders without Last-Modified cannot be placed in time") from error
 
 

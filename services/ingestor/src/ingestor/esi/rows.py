@@ -1,5 +1,6 @@
 """The rows of a page: those we have read before are told by their bytes and not read again."""
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
@@ -14,6 +15,9 @@ log = get_logger(__name__)
 
 _RAW = msgspec.json.Decoder(list[msgspec.Raw])
 _ROW = msgspec.json.Decoder(PublicContract)
+_ESCAPE = re.compile(rb"\\u[dD][89abAB]..\\u[dD][c-fC-F]..|(\\u[dD][89a-fA-F]..)|\\.")
+"""Whole pairs of surrogates, half ones, any other escape. A title that was cut within a character ends with half a pair:
+no JSON to our decoder, and it must not cost the whole list."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,10 +40,7 @@ def read_rows(body: bytes, known: Mapping[int, int]) -> PageRows:
     it is that one row is taken for unchanged until it changes again. Raises `UpstreamUnavailableError` for what is no
     list.
     """
-    try:
-        raws = _RAW.decode(body)
-    except (msgspec.MsgspecError, UnicodeDecodeError) as error:
-        raise UpstreamUnavailableError(f"unreadable list: {error}") from error
+    raws = _raws(body)
     ids: list[int] = []
     prints: list[int] = []
     new: list[PublicContract] = []
@@ -55,6 +56,16 @@ def read_rows(body: bytes, known: Mapping[int, int]) -> PageRows:
         ids.append(contract_id)
         prints.append(seen)
     return PageRows(tuple(ids), tuple(prints), tuple(new), len(raws) - len(ids))
+
+
+def _raws(body: bytes) -> list[msgspec.Raw]:
+    try:
+        return _RAW.decode(body)
+    except (msgspec.MsgspecError, UnicodeDecodeError):
+        try:
+            return _RAW.decode(_ESCAPE.sub(lambda found: rb"\ufffd" if found[1] else found[0], body))
+        except (msgspec.MsgspecError, UnicodeDecodeError) as error:
+            raise UpstreamUnavailableError(f"unreadable list: {error}") from error
 
 
 def _readable(raw: msgspec.Raw) -> PublicContract | None:

@@ -3,7 +3,7 @@
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from common.database import asyncpg_connection
-from ingestor.domain.summary import ABYSSAL, MUTAPLASMIDS
+from ingestor.domain.summary import ABYSSAL, BLUEPRINT, MUTAPLASMIDS
 from ingestor.domain.valuation import LARGEST_VALUE, NOISE
 
 _LOCK = "hashtextextended('freeport prices', 0)"
@@ -24,9 +24,9 @@ REVALUE = f"""
 /* valuing.revalue: live contracts whose value has moved. They are locked in the order in which everybody locks them. */
 WITH worth AS MATERIALIZED (
   SELECT p.type_id, p.buy, coalesce(p.sell, p.average) AS sell, coalesce(p.average, p.sell) AS average
-    FROM prices p LEFT JOIN types t USING (type_id)
+    FROM prices p LEFT JOIN types t USING (type_id) LEFT JOIN groups g USING (group_id)
    WHERE coalesce(p.sell, p.average) IS NOT NULL
-     AND (t.meta_group_id = {ABYSSAL} AND t.group_id <> {MUTAPLASMIDS}) IS NOT TRUE
+     AND (t.meta_group_id = {ABYSSAL} AND t.group_id <> {MUTAPLASMIDS} AND g.category_id <> {BLUEPRINT}) IS NOT TRUE
 ), totals AS (
   SELECT c.contract_id,
          {_total("buy")} AS buy,
