@@ -8,7 +8,7 @@ EDITABLE := $(foreach project,$(PROJECTS),-e ./$(project))
 INSTALLED := .venv/.installed
 UV := $(shell command -v uv 2>/dev/null)
 
-.PHONY: help install up demo test test-kafka bench-ingest bench-ingest-scale check format lock clean
+.PHONY: help install up demo test test-kafka bench-ingest bench-ingest-scale bench-freshness check format lock clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-18s %s\n", $$1, $$2}' Makefile
@@ -47,6 +47,9 @@ bench-ingest: $(INSTALLED) ## Measure the ingestor on a market of 46,000 contrac
 
 bench-ingest-scale: $(INSTALLED) ## Measure it from 5,000 to 200,000 contracts and draw docs/ingest-scale.svg (10 minutes)
 	@PYTHONPATH=tests $(BIN)/python -m bench.scale
+
+bench-freshness: $(INSTALLED) ## Measure how soon a new contract is served while a backlog is read (12 minutes)
+	@PYTHONPATH=tests $(BIN)/python -m bench.freshness
 
 check: $(INSTALLED) ## Lint, format check, types, architecture, compose file and Dockerfile
 	@$(BIN)/ruff check

@@ -19,7 +19,12 @@ from support.simulated_esi import SimulatedEsi, running_simulator
 from support.stand_ins import free_port
 
 APACHE_KAFKA = os.environ.get("TEST_BROKER") == "apache-kafka"
-SMALL_MARKET = {"ESI_SIM_FORGE_CONTRACTS": "300", "ESI_SIM_HUB_CONTRACTS": "60", "ESI_SIM_LIST_TTL": "5"}
+SMALL_MARKET = {
+    "ESI_SIM_FORGE_CONTRACTS": "300",
+    "ESI_SIM_HUB_CONTRACTS": "60",
+    "ESI_SIM_LIST_TTL": "5",
+    "ESI_SIM_RECORDED": "false",
+}
 
 
 class Broker(Protocol):

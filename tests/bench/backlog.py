@@ -48,11 +48,11 @@ class Backlog:
     async def keep_up(self) -> None:
         """Want again what was read, until cancelled."""
         while True:
+            await asyncio.sleep(LOOK_SECONDS)
             waiting = await self._waiting()
             self.least = min(self.least, waiting)
             if waiting <= self._size - ITEMS_CHUNK:
                 await self._want(self._size - waiting)
-            await asyncio.sleep(LOOK_SECONDS)
 
     async def _waiting(self) -> int:
         return int(await self._connection.fetchval(WAITING, ELSEWHERE))

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Final
 
 from bench.chart import drawn
+from bench.delays import tables
 from bench.figures import Measured, table
 
 MEASURED: Final = Path("build/bench")
@@ -34,11 +35,11 @@ def scale_chart(measured: Mapping[str, Measured]) -> str:
 
 def main() -> None:
     page = PAGE.read_text(encoding="utf-8")
-    for name in ("ingest", "ingest-scale"):
+    for name, told in {"ingest": table, "ingest-scale": table, "freshness": tables}.items():
         source = MEASURED / f"{name}.json"
         if source.exists():
             measured = json.loads(source.read_text(encoding="utf-8"))
-            page = with_table(page, name, table(measured))
+            page = with_table(page, name, told(measured))
             if name == "ingest-scale":
                 CHART.write_text(scale_chart(measured), encoding="utf-8")
     PAGE.write_text(page, encoding="utf-8")

@@ -79,8 +79,12 @@ def row(name: str, measured: Measured) -> list[str]:
 
 def table(measured: Mapping[str, Measured]) -> str:
     """A Markdown table that reads as well in a terminal."""
-    rows: Sequence[Sequence[str]] = [COLUMNS, *(row(name, one) for name, one in measured.items())]
-    widths = [max(len(line[index]) for line in rows) for index in range(len(COLUMNS))]
+    return markdown([COLUMNS, *(row(name, one) for name, one in measured.items())])
+
+
+def markdown(rows: Sequence[Sequence[str]]) -> str:
+    """A table whose columns are aligned; the first of `rows` is its head."""
+    widths = [max(len(line[index]) for line in rows) for index in range(len(rows[0]))]
     head, *body = [
         "| " + " | ".join(cell.rjust(width) for cell, width in zip(line, widths, strict=True)) + " |" for line in rows
     ]

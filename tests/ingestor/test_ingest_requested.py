@@ -291,7 +291,9 @@ class UnreachableDatabase:
 
 
 async def test_a_database_that_times_out_is_not_taken_for_a_slow_upstream(offline: Ingestion) -> None:
-    handle = IngestRequestedHandler({Dataset.CONTRACTS: UnreachableDatabase()}, offline.enrichment, offline.runs)
+    handle = IngestRequestedHandler(
+        {Dataset.CONTRACTS: UnreachableDatabase()}, offline.enrichment, offline.runs, offline.esi.governor.precedence
+    )
     wish = command()
 
     with pytest.raises(TimeoutError):

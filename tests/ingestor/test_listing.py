@@ -114,7 +114,19 @@ def test_an_empty_list_is_a_doubt() -> None:
     assert doubt(paged([])) == "the list is empty"
 
 
-def test_a_list_is_as_fresh_as_its_oldest_page() -> None:
+def test_a_list_is_fresh_until_the_last_page_of_its_generation_expires() -> None:
+    first, last = paged(range(1, PAGE + 2))
+
+    listing = assemble(
+        REGION,
+        [replace(first, read_at=100.0), replace(last, fresh_for=FRESH + timedelta(seconds=1), read_at=100.25)],
+    )
+
+    assert listing.still_fresh_for(101.25) == FRESH
+    assert listing.still_fresh_for(10_000.0) == timedelta()
+
+
+def test_a_list_of_two_generations_is_as_fresh_as_its_oldest_page() -> None:
     first, last = paged(range(1, PAGE + 2))
 
     listing = assemble(REGION, [first, replace(last, fresh_for=timedelta(minutes=1))])

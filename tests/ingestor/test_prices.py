@@ -247,7 +247,8 @@ async def test_orders_are_stored_though_averages_cannot_be_had(prices: Prices) -
 async def test_a_contract_is_valued_with_its_items_and_again_when_prices_change(prices: Prices) -> None:
     columns = "SELECT value_sell, value_lines, value_lines_priced, value_ratio, packaged_volume FROM contracts"
     await prices.read()
-    await prices.ingestor.merge(whole_list(contract(1, price=Decimal(225))))
+    late = NOON + timedelta(days=3650)
+    await prices.ingestor.merge(whole_list(contract(1, price=Decimal(225), date_expired=late)))
     await prices.ingestor.deliver(ItemsWanted(region_id=REGION, contract_ids=(1,)))
     assert tuple(await prices.ingestor.row(columns)) == (Decimal("450.00"), 1, 1, 0.5, 1.0)
     (told,) = await prices.ingestor.sent(ContractEnriched)

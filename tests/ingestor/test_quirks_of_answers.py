@@ -4,13 +4,14 @@ import gzip
 import json
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
-from datetime import date, timedelta
+from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
 import msgspec
 import pytest
 
+from ingestor.domain.bidding import in_order
 from ingestor.domain.upstream_clock import UpstreamClock
 from ingestor.esi import models
 from ingestor.esi.cache import Validators
@@ -132,12 +133,15 @@ def test_a_number_beyond_all_numbers_rejects_its_row_alone(field: str) -> None:
 
 
 def test_a_title_that_was_cut_within_a_character_costs_only_that_character() -> None:
-    cut = json.dumps({**ROW, "title": "?"}).encode().replace(b"?", rb"ship \ud83d")
+    cut = json.dumps({**ROW, "title": "?"}).encode().replace(b"?", rb"\\ud83d \ud83d\ude80 \ud83d")
     body = b"[" + cut + b"," + json.dumps({**ROW, "contract_id": 236_000_002}).encode() + b"]"
 
     found = read_rows(body, {})
 
-    assert [(row.contract_id, row.title) for row in found.new] == [(236_000_001, "ship \ufffd"), (236_000_002, None)]
+    assert [(row.contract_id, row.title) for row in found.new] == [
+        (236_000_001, "\\ud83d \U0001f680 \ufffd"),
+        (236_000_002, None),
+    ]
     assert found.rejected == 0
 
 
@@ -157,8 +161,11 @@ async def asking(
         yield esi, upstream, governor
 
 
-def test_the_compatibility_date_is_a_day_of_the_past_that_the_simulator_serves_too() -> None:
-    assert date(2025, 9, 30) <= date.fromisoformat(COMPATIBILITY_DATE) <= date(2026, 11, 1)
+def test_the_compatibility_date_is_a_day_of_the_past_and_that_of_the_document_we_read() -> None:
+    today = (datetime.now(UTC) - timedelta(hours=11)).date()  # ESI's day begins at 11:00
+
+    assert date(2025, 9, 30) <= date.fromisoformat(COMPATIBILITY_DATE) <= today
+    assert f"OpenAPI of {COMPATIBILITY_DATE}" in str(models.__doc__)
 
 
 PACKED = gzip.compress(b"[1, 2, 3]")
@@ -249,7 +256,7 @@ NO_DATES = ["", "0", "never", "Sun, 01 Nov 99999999999 12:00:00 GMT", "Sun, 32 N
 @pytest.mark.parametrize("said", [*NO_DATES, None])
 async def test_a_date_that_is_none_says_nothing(header: str, said: str | None) -> None:
     headers = {"Date": EARLIER, "Expires": NOON, header: said}
-    async with asking(lambda _: answer([], **headers)) as (_, upstream, _):
+    async with asking(lambda _: answer([], 200, **headers)) as (_, upstream, _):
         found = await upstream.get("/markets/prices", traffic=Traffic())
 
         assert found.fresh_for == timedelta()
@@ -357,3 +364,15 @@ async def test_a_thousand_items_on_one_page_are_whole_if_esi_says_so() -> None:
 
     assert isinstance(read, ItemsRead)
     assert len(read.items) == 1000
+
+
+async def test_whatever_comes_twice_is_read_once() -> None:
+    bid = models.PublicBid(1, Decimal(5), datetime(2026, 11, 1, tzinfo=UTC))
+
+    async with asking(lambda _: answer([PLAIN, COPY], X_Pages="2")) as (esi, upstream, _):
+        read = await contract_items(upstream, 7, Traffic())
+
+    assert isinstance(read, ItemsRead)
+    assert [item.record_id for item in read.items] == [1, COPY["record_id"]]
+    assert len(esi.asked) == 2
+    assert in_order([bid, bid]) == [bid]

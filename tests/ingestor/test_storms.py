@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from contextlib import ExitStack
 
 import pytest
+import uvloop
 
 from common.database import create_engine
 from esi_simulator.ground import read_ground
@@ -30,9 +31,11 @@ def urls(databases: Databases) -> Iterator[list[str]]:
 
 
 @pytest.mark.timeout(max(120, STORMS))
-async def test_after_any_storm_the_market_is_as_upstream_has_it_and_nothing_was_hidden_on_the_way(
-    urls: list[str],
-) -> None:
+def test_after_any_storm_the_market_is_as_upstream_has_it_and_nothing_was_hidden_on_the_way(urls: list[str]) -> None:
+    uvloop.run(_weather_all(urls))
+
+
+async def _weather_all(urls: list[str]) -> None:
     seeds = iter(range(STORMS_FROM, STORMS_FROM + STORMS))
     async with skies(read_ground()) as found, asyncio.TaskGroup() as lanes:
         for url in urls:

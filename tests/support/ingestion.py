@@ -73,10 +73,11 @@ class Ingestion:
         datasets = discover(Ingredients(engine, esi, self.outbox, ResponseCache(engine, esi), RETENTION))
         self.enrichment = Enrichment(engine, esi, ItemStore(self.outbox), self.runs)
         backlogs = {name: dataset for name, dataset in datasets.items() if isinstance(dataset, Backlog)}
+        precedence = esi.governor.precedence
         self._handlers: dict[type[Event], Any] = {
-            IngestRequested: IngestRequestedHandler(datasets, self.enrichment, self.runs),
+            IngestRequested: IngestRequestedHandler(datasets, self.enrichment, self.runs, precedence),
             ItemsWanted: ItemsWantedHandler(self.enrichment),
-            ScheduleDue: ScheduleDueHandler(backlogs, self.runs, self.outbox),
+            ScheduleDue: ScheduleDueHandler(backlogs, self.runs, self.outbox, precedence),
         }
 
     async def deliver(self, event: Event, *, times: int = 2, message_id: UUID | None = None) -> None:

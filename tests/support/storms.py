@@ -158,11 +158,11 @@ class Storm:
             await self._sweep(replica)
         wanted = await self._wanted(replica)
         if wanted:
-            await self._items(replica, self.dice.sample(wanted, min(CHUNK, len(wanted))), times=2)
+            await self._items(replica, self.dice.sample(wanted, min(CHUNK, len(wanted))), times=self._times())
 
     async def _sweep(self, replica: Ingestion) -> UUID:
         wish = IngestRequested(dataset=Dataset.CONTRACTS, scope=Scope(region_id=REGION), run_id=new_id(), force=True)
-        await replica.deliver(wish, times=2)
+        await replica.deliver(wish, times=self._times())
         assert wish.run_id is not None
         return wish.run_id
 
@@ -174,6 +174,10 @@ class Storm:
         rows = await replica.rows("SELECT contract_id FROM contracts WHERE items_state IN ('wanted', 'failed')")
         await replica.execute("UPDATE contracts SET items_state = 'wanted' WHERE items_state = 'failed'")
         return [row.contract_id for row in rows]
+
+    def _times(self) -> int:
+        """Some messages come twice."""
+        return self.dice.choice((1, 1, 2))
 
     def _shuffled(self) -> list[Ingestion]:
         return self.dice.sample(list(self.replicas), len(self.replicas))

@@ -51,12 +51,14 @@ async def serve() -> None:
         cache, retention = ResponseCache(engine, esi), timedelta(days=settings.retention_days)
         datasets = discover(Ingredients(engine, esi, outbox, cache, retention))
         backlogs = {name: dataset for name, dataset in datasets.items() if isinstance(dataset, Backlog)}
-        carry_out = IngestRequestedHandler(datasets, enrichment, runs)
+        carry_out = IngestRequestedHandler(datasets, enrichment, runs, governor.precedence)
+        schedule_due = ScheduleDueHandler(backlogs, runs, outbox, governor.precedence)
         consumers = Consumers(
             [
                 Subscription(IngestRequested, carry_out, batch=10, concurrency=5, only=is_sweep),
                 Subscription(IngestRequested, carry_out, batch=5, concurrency=5, only=is_no_sweep, group="backlog"),
-                Subscription(ScheduleDue, ScheduleDueHandler(backlogs, runs, outbox), batch=20),
+                Subscription(ScheduleDue, schedule_due, batch=20, only=is_slot_of_sweep),
+                Subscription(ScheduleDue, schedule_due, batch=20, only=is_other_slot, group="backlog"),
                 Subscription(ItemsWanted, ItemsWantedHandler(enrichment), batch=50, concurrency=8),
             ],
             engine=engine,
@@ -87,6 +89,15 @@ def is_sweep(command: IngestRequested) -> bool:
 
 def is_no_sweep(command: IngestRequested) -> bool:
     return not is_sweep(command)
+
+
+def is_slot_of_sweep(slot: ScheduleDue) -> bool:
+    return slot.dataset is Dataset.CONTRACTS
+
+
+def is_other_slot(slot: ScheduleDue) -> bool:
+    """Prices and the reconciliation among them, which look at many rows."""
+    return not is_slot_of_sweep(slot)
 
 
 async def load_universe(engine: AsyncEngine) -> None:

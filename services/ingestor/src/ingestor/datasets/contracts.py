@@ -1,5 +1,6 @@
 """The public contracts of one region: read whole, merged as a set."""
 
+import time
 from datetime import timedelta
 
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -8,6 +9,7 @@ from common.errors import DeferError
 from common.events import Dataset, IngestRequested
 from common.ids import derived_id
 from ingestor.datasets import Ingest, Ingredients, NothingToDoError, Stored
+from ingestor.domain.listing import Listing
 from ingestor.esi.cache import keep
 from ingestor.esi.client import Traffic
 from ingestor.esi.listing import ListReader, Memory, Reading
@@ -31,6 +33,7 @@ class Contracts:
         self._store = ContractStore(ingredients.outbox)
         self._runs = RunStore(ingredients.outbox)
         self._memories: dict[int, Memory] = {}
+        self._precedence = ingredients.esi.governor.precedence
 
     async def read(self, run: Run, traffic: Traffic) -> Reading:
         region_id = _region(run)
@@ -61,7 +64,13 @@ class Contracts:
         if reading.listing.flaw is None:
             reading.memory.base, reading.memory.hidden = merged.swept_at, merged.hidden
             self._memories[region_id] = reading.memory
+            self._foresee_next(reading.listing)
         return Stored(merged.counts, reading.listing.flaw, merged.at_once)
+
+    def _foresee_next(self, listing: Listing) -> None:
+        left = listing.still_fresh_for(time.monotonic()).total_seconds()
+        if left > 0:
+            self._precedence.foresee(left)
 
     async def _want_names(self, connection: AsyncConnection, run: Run) -> None:
         command = IngestRequested(dataset=Dataset.NAMES, run_id=derived_id(run.run_id, "names"))

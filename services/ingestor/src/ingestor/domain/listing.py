@@ -19,7 +19,10 @@ FINEST_EXPONENT = -100
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """One page as it was answered. `rows` are those that we have not read before; `ids` are all, in its order."""
+    """One page as it was answered, at `read_at` on our monotonic clock.
+
+    `rows` are those that we have not read before; `ids` are all, in its order.
+    """
 
     generation: datetime
     fresh_for: timedelta
@@ -27,6 +30,12 @@ class Page:
     rows: tuple[PublicContract, ...]
     rejected: int = 0
     ids: tuple[int, ...] | None = None
+    read_at: float = 0.0
+
+    @property
+    def expires_at(self) -> float:
+        """The instant on our monotonic clock from which upstream may have another one."""
+        return self.read_at + self.fresh_for.total_seconds()
 
     @property
     def contract_ids(self) -> tuple[int, ...]:
@@ -52,6 +61,13 @@ class Listing:
     base: datetime | None = None
     gone: frozenset[int] = frozenset()
     """What stood at `base` and stands no more."""
+    read_at: float | None = None
+    """The instant on our monotonic clock at which `fresh_for` was left."""
+
+    def still_fresh_for(self, now: float) -> timedelta:
+        """What is left of `fresh_for` at `now` on that clock: storing a list takes its time, too."""
+        passed = 0.0 if self.read_at is None else now - self.read_at
+        return max(self.fresh_for - timedelta(seconds=passed), timedelta())
 
     @property
     def fetched(self) -> int:
@@ -76,10 +92,11 @@ def assemble(
     """Join `pages`, in their order; each contract once, ascending by id. `stood` are the contracts of `base`."""
     rows = {row.contract_id: row for page in pages for row in page.rows}
     ids = frozenset(number for page in pages for number in page.contract_ids)
+    read_at = max(page.read_at for page in pages)
     return Listing(
         region_id=region_id,
         generation=min(page.generation for page in pages),
-        fresh_for=min(page.fresh_for for page in pages),
+        fresh_for=timedelta(seconds=max(_expires_at(pages) - read_at, 0.0)),
         pages=len(pages),
         rows=tuple(rows[contract_id] for contract_id in sorted(rows)),
         rejected=sum(page.rejected for page in pages),
@@ -88,7 +105,17 @@ def assemble(
         gaps=_gaps(pages),
         base=base,
         gone=stood - ids,
+        read_at=read_at,
     )
+
+
+def _expires_at(pages: Sequence[Page]) -> float:
+    """When the list may be read anew: once the last page of its generation expires, for there the newest contracts are.
+
+    Before that the pages would be of two generations, and read for nothing. Where they are not of one, at once.
+    """
+    ends = sorted(page.expires_at for page in pages)
+    return ends[-1] if ends[-1] - ends[0] <= ONE_GENERATION.total_seconds() else ends[0]
 
 
 def _gaps(pages: Sequence[Page]) -> tuple[tuple[int, int], ...]:

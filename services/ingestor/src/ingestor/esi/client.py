@@ -11,16 +11,16 @@ from datetime import datetime, timedelta
 from email.utils import parsedate_to_datetime
 from functools import lru_cache
 from typing import Any, Self
+from urllib.parse import urlencode
 
-import aiohttp
 import msgspec
-from yarl import URL
 
 from common import clock
 from ingestor.domain.downtime import in_downtime
 from ingestor.domain.upstream_clock import UpstreamClock
 from ingestor.esi.errors import UpstreamRefusedError, UpstreamUnavailableError
 from ingestor.esi.governor import Governor, Share, route
+from ingestor.esi.wire import Wire
 from ingestor.settings import IngestorSettings
 
 COMPATIBILITY_DATE = "2026-08-18"
@@ -29,7 +29,6 @@ RETRY_SECONDS = (0.3, 1.0)
 """Before the second and the third request for the same."""
 RETRIES_WITHIN_SECONDS = 40.0
 """After a request has taken this long, with its repeats, it is not repeated any more."""
-CONNECT_SECONDS = 10
 LONGEST_FRESH = timedelta(hours=2)
 """No list is cached for longer than half an hour; a wrong Expires must not end the reading of a region."""
 
@@ -105,32 +104,27 @@ class EsiClient:
     def __init__(
         self, settings: IngestorSettings, governor: Governor, *, retry_seconds: Sequence[float] = RETRY_SECONDS
     ) -> None:
-        self._settings = settings
         self._retry_seconds = retry_seconds
-        self._base = settings.esi_base_url
-        self._governor = governor
-        self._session: aiohttp.ClientSession | None = None
-        self._clock = UpstreamClock()
-        self.health = UpstreamHealth()
-
-    async def __aenter__(self) -> Self:
-        self._session = aiohttp.ClientSession(
-            timeout=aiohttp.ClientTimeout(total=self._settings.esi_timeout, connect=CONNECT_SECONDS),
-            connector=aiohttp.TCPConnector(limit=self._settings.esi_concurrency),
-            headers={
-                "User-Agent": self._settings.esi_user_agent,
+        self.governor = governor
+        self._wire = Wire(
+            settings.esi_base_url,
+            {
+                "User-Agent": settings.esi_user_agent,
                 "X-Compatibility-Date": COMPATIBILITY_DATE,
                 "Accept": "application/json",
                 "Accept-Encoding": "gzip",
             },
-            cookie_jar=aiohttp.DummyCookieJar(),
-            auto_decompress=False,
+            settings.esi_timeout,
         )
+        self._clock = UpstreamClock()
+        self.health = UpstreamHealth()
+
+    async def __aenter__(self) -> Self:
+        await self._wire.__aenter__()
         return self
 
     async def __aexit__(self, *_: object) -> None:
-        if self._session is not None:
-            await self._session.close()
+        await self._wire.__aexit__()
 
     async def get(
         self,
@@ -145,11 +139,12 @@ class EsiClient:
 
         Raises `UpstreamUnavailableError` when ESI could not be asked, or after some repeats still did not know.
         """
-        return await self._ask("GET", path, traffic, share, params=params, headers=headers)
+        target = f"{path}?{urlencode(params)}" if params else path
+        return await self._ask("GET", path, traffic, share, target=target, headers=headers)
 
     async def post(self, path: str, body: Sequence[int], *, traffic: Traffic) -> Answer:
         """The answer to a POST that only asks, and so may be repeated; errors as for `get`."""
-        return await self._ask("POST", path, traffic, Share.BULK, json=list(body))
+        return await self._ask("POST", path, traffic, Share.BULK, target=path, body=msgspec.json.encode(list(body)))
 
     async def fetch(self, path: str, kind: type[Any], *, traffic: Traffic) -> Any:
         """The body of a 200, decoded as `kind`. Raises `UpstreamRefusedError` for any other answer."""
@@ -169,17 +164,17 @@ class EsiClient:
                 if time.monotonic() - begun > RETRIES_WITHIN_SECONDS:
                     break
                 await asyncio.sleep(pause * random.uniform(0.5, 1.5))  # noqa: S311 - jitter
-            await self._governor.enter(path, share)
+            await self.governor.enter(path, share)
             try:
-                answer = await self._once(method, path, **arguments)
-            except (aiohttp.ClientError, TimeoutError, OSError, zlib.error) as error:
-                self._governor.failed()
+                answer = await self._once(method, **arguments)
+            except (OSError, zlib.error) as error:
+                self.governor.failed()
                 fault = f"{type(error).__name__}: {error}"
                 continue
             finally:
-                self._governor.leave(share)
+                self.governor.leave(share)
             traffic.add(answer)
-            self._governor.observe(path, answer.status, answer.headers)
+            self.governor.observe(path, answer.status, answer.headers)
             trouble = self._trouble(path, answer, conditional=bool(arguments.get("headers")))
             if trouble is None:
                 self.health.became(None)
@@ -195,7 +190,7 @@ class EsiClient:
         if status == 520:  # noqa: PLR2004 - what the game's own server refuses comes out as this
             spam = _SPAM.search(answer.body)
             if spam:
-                self._governor.pause(int(spam[1]) / 1e6, "the game's server says ConStopSpamming", route(path))
+                self.governor.pause(int(spam[1]) / 1e6, "the game's server says ConStopSpamming", route(path))
             elif b"ItemNotFound" in answer.body:
                 return None
         if answer.past_the_end and _NO_PAGE in answer.body:
@@ -208,13 +203,11 @@ class EsiClient:
             return f"404 during the daily downtime: {answer.error()}"
         return None
 
-    async def _once(self, method: str, path: str, **arguments: Any) -> Answer:
-        assert self._session is not None, "open the client with `async with`"
+    async def _once(self, method: str, target: str, **arguments: Any) -> Answer:
         sent = time.monotonic()
-        async with self._session.request(method, URL(self._base + path, encoded=True), **arguments) as response:
-            body = await response.read()
+        response = await self._wire.request(method, target, **arguments)
         received = time.monotonic()
-        headers = response.headers
+        headers, body = response.headers, response.body
         if headers.get("Content-Encoding") == "gzip":
             body = zlib.decompress(body, wbits=31)
         date = _instant(headers.get("Date"))

@@ -14,8 +14,9 @@ from datetime import timedelta
 from enum import Enum
 
 from common.logs import get_logger
-from ingestor.domain.budget import WINDOW_SECONDS, ErrorBudget, TokenBucket, allowance
+from ingestor.domain.budget import ERRORS_ALLOWED, WINDOW_SECONDS, ErrorBudget, TokenBucket, allowance
 from ingestor.esi.errors import UpstreamUnavailableError
+from ingestor.esi.precedence import Precedence
 
 log = get_logger(__name__)
 
@@ -24,6 +25,8 @@ EVERYTHING = "errors"
 LONGEST_PAUSE_SECONDS = 900.0
 LEAST_PAUSE_SECONDS = 1.0
 """After a refusal that asks for none at all: ESI's headers know whole seconds only."""
+SAME_PAUSE_SECONDS = 1.0
+"""Upstream tells whole seconds: by less than one, a refusal of requests that were under way says nothing new."""
 FAILURES_IN_A_ROW = 10
 """After so many answers of ESI's own failure and none other it is taken for down, and asked one request at a time."""
 DOWN_SECONDS = (2.0, 5.0, 10.0, 20.0, 30.0)
@@ -72,9 +75,11 @@ class Governor:
         self._groups: dict[str, str] = {}
         self._failures = 0
         self._down = 0
+        self._answered = False
         self.errors = ErrorBudget()
         self.buckets: dict[str, TokenBucket] = {}
         self.replicas = 1
+        self.precedence = Precedence(self._let_in)
         self.on_pause: Callable[[Pause], None] = lambda _: None
         """Called with every pause that this process begins, to tell the others."""
 
@@ -112,13 +117,18 @@ class Governor:
 
     def observe(self, path: str, status: int, headers: Mapping[str, str]) -> None:
         """Learn from an answer. Headers that are absent or unreadable leave everything as it is."""
+        self._answered = True
         self._count(status)
         now = time.monotonic()
         group = headers.get("X-Ratelimit-Group")
         if group:
             self._observe_bucket(path, group, headers, now)
         if status in {420, 429}:
-            self._refused(status, headers, group if status == 429 and group else EVERYTHING)  # noqa: PLR2004
+            if status == 429 and group:  # noqa: PLR2004
+                self._refused(status, headers, group)
+                self._refused(status, headers, route(path))  # for replicas that do not know its group yet
+            else:
+                self._refused(status, headers, EVERYTHING)
             return
         remain = seconds(headers.get("X-Esi-Error-Limit-Remain"))
         if remain is not None and (remain > 0 or status >= _FIRST_ERROR):  # at none left there would be no success
@@ -132,8 +142,11 @@ class Governor:
 
     def pause(self, wait: float, reason: str, name: str = EVERYTHING) -> None:
         """Admit nothing of `name` for `wait` seconds; a longer pause that is under way stands."""
-        pause = Pause(name, time.monotonic() + min(wait, LONGEST_PAUSE_SECONDS), reason)
-        if self.adopt(pause):
+        now = time.monotonic()
+        pause = Pause(name, now + min(wait, LONGEST_PAUSE_SECONDS), reason)
+        standing = self._pauses.get(name)
+        is_news = standing is None or standing.until <= now or pause.until > standing.until + SAME_PAUSE_SECONDS
+        if self.adopt(pause) and is_news:
             log.warning("upstream paused", of=name, seconds=round(wait, 1), why=reason)
             self.on_pause(pause)
 
@@ -176,7 +189,7 @@ class Governor:
             left = pause.until - time.monotonic()
             raise UpstreamUnavailableError(f"paused: {pause.reason}", timedelta(seconds=left + 0.05))
         now = time.monotonic()
-        if self.errors.at_once(now, reserve=share.errors_reserved, replicas=self.replicas) == 0:
+        if self._at_once(share) == 0:
             left = self.errors.resets_at - now
             reason = f"paused: {self.errors.left(now)} errors left in ESI's window"
             raise UpstreamUnavailableError(reason, timedelta(seconds=left + 0.05))
@@ -189,10 +202,21 @@ class Governor:
         total = self.under_way
         if self._failures >= FAILURES_IN_A_ROW:
             return total < 1
-        at_once = self.errors.at_once(time.monotonic(), reserve=share.errors_reserved, replicas=self.replicas)
+        at_once = self._at_once(share)
         if at_once is not None and total >= max(at_once, 1):
             return False
-        return total < self._concurrency and (share is Share.DISCOVERY or self._under_way[share] < self._bulk)
+        if total >= self._concurrency:
+            return False
+        return share is Share.DISCOVERY or (self._under_way[share] < self._bulk and not self.precedence.is_given())
+
+    def _at_once(self, share: Share) -> int | None:
+        """How many requests may be under way for all that is known of errors; None means no limit.
+
+        Before the first answer that is as if they were counted: replicas that start while everything fails must not
+        spend them all before they hear of it.
+        """
+        known = self.errors.at_once(time.monotonic(), reserve=share.errors_reserved, replicas=self.replicas)
+        return known if self._answered else max((ERRORS_ALLOWED - share.errors_reserved) // self.replicas, 1)
 
     def _let_in(self) -> None:
         for share in Share:

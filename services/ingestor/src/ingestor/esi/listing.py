@@ -65,7 +65,7 @@ class ListReader:
         for reading in range(SWEEPS):
             await asyncio.sleep(SHEARED_PAUSE_SECONDS if reading else 0)
             sweep = _Sweep(self._engine, self._esi, region_id, memory, traffic)
-            pages = await sweep.pages()
+            pages = await sweep.pages(conditional=reading < SWEEPS - 1)
             fault = shear(pages) if pages else "a page vanished while the others were read"
             if pages and fault is None:
                 break
@@ -90,10 +90,14 @@ class _Sweep:
         self._read: dict[str, tuple[str, PageRows]] = {}
         self.answers: dict[str, Answer] = {}
 
-    async def pages(self) -> list[Page]:
-        """All pages at once, or nothing when one of them was gone by then."""
-        async with self._engine.connect() as connection:
-            self._validators = await cache.validators(connection, self._path)
+    async def pages(self, *, conditional: bool) -> list[Page]:
+        """All pages at once, or nothing when one of them was gone by then.
+
+        What 304s keep leaving in disagreement, such as a number of pages that they do not tell, whole answers settle.
+        """
+        if conditional:
+            async with self._engine.connect() as connection:
+                self._validators = await cache.validators(connection, self._path)
         first = await self._page(1)
         assert first is not None
         async with asyncio.TaskGroup() as group:
@@ -137,6 +141,7 @@ class _Sweep:
             rows.new,
             rows.rejected,
             rows.ids,
+            answer.received,
         )
 
     async def _ask(self, number: int, headers: Mapping[str, str] | None) -> Answer:

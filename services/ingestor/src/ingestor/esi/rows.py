@@ -16,8 +16,8 @@ log = get_logger(__name__)
 _RAW = msgspec.json.Decoder(list[msgspec.Raw])
 _ROW = msgspec.json.Decoder(PublicContract)
 _ESCAPE = re.compile(rb"\\u[dD][89abAB]..\\u[dD][c-fC-F]..|(\\u[dD][89a-fA-F]..)|\\.")
-"""Whole pairs of surrogates, half ones, any other escape. A title that was cut within a character ends with half a pair:
-no JSON to our decoder, and it must not cost the whole list."""
+"""Whole pairs of surrogates, half ones, any other escape. A title that was cut within a character ends with half a
+pair: no JSON to our decoder, and it must not cost the whole list."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,6 +19,7 @@ from ingestor.enrichment import Enrichment
 from ingestor.esi.client import Traffic
 from ingestor.esi.errors import UpstreamRefusedError, UpstreamUnavailableError
 from ingestor.esi.governor import Share
+from ingestor.esi.precedence import Precedence
 from ingestor.stores.runs import Run, RunStore
 
 log = get_logger(__name__)
@@ -30,12 +31,26 @@ DEADLINE_SECONDS = 60
 class IngestRequestedHandler:
     """Carries out commands."""
 
-    def __init__(self, datasets: Mapping[Dataset, Ingest], enrichment: Enrichment, runs: RunStore) -> None:
+    def __init__(
+        self,
+        datasets: Mapping[Dataset, Ingest],
+        enrichment: Enrichment,
+        runs: RunStore,
+        precedence: Precedence,
+    ) -> None:
         self._datasets = datasets
         self._enrichment = enrichment
         self._runs = runs
+        self._precedence = precedence
 
     async def __call__(self, delivery: Delivery[IngestRequested]) -> None:
+        if delivery.event.dataset is Dataset.CONTRACTS:
+            with self._precedence.taken():
+                await self._carry_out(delivery)
+        else:
+            await self._carry_out(delivery)
+
+    async def _carry_out(self, delivery: Delivery[IngestRequested]) -> None:
         command = delivery.event
         run = Run(command.run_id or derived_id(delivery.id, "run"), command)
         async with delivery.engine.begin() as connection:

@@ -12,6 +12,7 @@ from common.messaging.delivery import Delivery, forget_old
 from common.messaging.outbox import Outbox
 from ingestor.datasets import Backlog
 from ingestor.domain.retrying import MAX_RUN_ATTEMPTS
+from ingestor.esi.precedence import Precedence
 from ingestor.stores.reconciling import Unfinished, idle, unfinished
 from ingestor.stores.runs import Run, RunStore
 
@@ -24,13 +25,18 @@ INBOX_DAYS = 8
 class ScheduleDueHandler:
     """Turns slots into work. The command goes over its own topic, so that a region's sweeps keep their order."""
 
-    def __init__(self, backlogs: Mapping[Dataset, Backlog], runs: RunStore, outbox: Outbox) -> None:
+    def __init__(
+        self, backlogs: Mapping[Dataset, Backlog], runs: RunStore, outbox: Outbox, precedence: Precedence
+    ) -> None:
         self._backlogs = backlogs
         self._runs = runs
         self._outbox = outbox
+        self._precedence = precedence
 
     async def __call__(self, delivery: Delivery[ScheduleDue]) -> None:
         slot = delivery.event
+        if slot.dataset is Dataset.CONTRACTS:
+            self._precedence.expect()
         async with delivery.transaction() as connection:
             if slot.action == "reconcile":
                 await self._reconcile(connection)

@@ -1,5 +1,6 @@
 """Writing the market: a list is merged as a set, items are stored once."""
 
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -143,16 +144,14 @@ class ContractStore:
         await raw.execute("ANALYZE listing")
 
     async def _record(self, raw: Any, listing: Listing, run_id: UUID, counts: dict[str, int]) -> datetime:
-        complete = listing.flaw is None
-        swept_at: datetime = await raw.fetchval(
-            sql.COVER, listing.region_id, listing.generation, listing.fresh_for, complete
-        )
+        complete, fresh_for = listing.flaw is None, listing.still_fresh_for(time.monotonic())
+        swept_at: datetime = await raw.fetchval(sql.COVER, listing.region_id, listing.generation, fresh_for, complete)
         await raw.execute(
             sql.RECORD_SWEEP,
             run_id,
             listing.region_id,
             listing.generation,
-            listing.fresh_for,
+            fresh_for,
             complete,
             listing.pages,
             *counts.values(),
