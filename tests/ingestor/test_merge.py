@@ -10,7 +10,7 @@ import pytest
 from sqlalchemy import Row
 
 from common.events import ContractChanged, ContractDelisted, ContractListed, ItemsWanted
-from ingestor.domain.listing import Page, assemble
+from ingestor.domain.listing import EMPTY, Page, assemble
 from ingestor.esi.models import PublicContract
 from ingestor.stores.contracts import SupersededError
 from support.ingestion import NOON, REGION, Ingestion, contract, whole_list
@@ -85,6 +85,16 @@ async def test_a_contract_missing_from_a_list_with_a_flaw_stays_live(offline: In
     assert await offline.sent(ContractDelisted) == []
     coverage = await offline.row("SELECT * FROM coverage")
     assert (coverage.generation, coverage.complete_generation) == (LATER, NOON)
+
+
+async def test_a_region_that_is_truly_empty_is_covered_and_one_that_only_seems_so_is_not(offline: Ingestion) -> None:
+    truly = await offline.merge(whole_list(flaw=EMPTY))
+    await offline.merge(whole_list(contract(1), at=LATER))
+    seemingly = await offline.merge(whole_list(at=LAST, flaw=EMPTY))
+
+    assert (truly.flaw, seemingly.flaw) == (None, EMPTY)
+    assert (await stored(offline, 1)).delisted_at is None
+    assert await offline.value("SELECT complete_generation FROM coverage") == LATER
 
 
 async def test_an_empty_page_hides_nothing(offline: Ingestion) -> None:

@@ -62,7 +62,7 @@ class Enrichment:
         async with self._engine.connect() as connection:
             wanted = await item_rows.wanted_of(connection, contract_ids)
         haul = await self._fetch(wanted, traffic, share)
-        await self._learn_types(haul, traffic)
+        await self._learn_types(haul, traffic, share)
         return haul
 
     async def store(self, connection: AsyncConnection, haul: Haul, traffic: Traffic) -> None:
@@ -99,7 +99,7 @@ class Enrichment:
                 task.result()
         return haul
 
-    async def _learn_types(self, haul: Haul, traffic: Traffic) -> None:
+    async def _learn_types(self, haul: Haul, traffic: Traffic, share: Share) -> None:
         """Types that nobody knew are asked for, once; while upstream cannot say, their contracts are deferred."""
         unseen = haul.type_ids() - self._described
         if not unseen:
@@ -111,7 +111,7 @@ class Enrichment:
             return
         try:
             async with asyncio.timeout(DEADLINE_SECONDS) as deadline:
-                found = await describe_types(self._engine, self._esi, unknown, traffic)
+                found = await describe_types(self._engine, self._esi, unknown, traffic, share)
         except (UpstreamUnavailableError, TimeoutError) as error:
             if isinstance(error, TimeoutError) and not deadline.expired():
                 raise  # the database's

@@ -61,11 +61,11 @@ class Contracts:
         await keep(connection, reading.answers)
         if merged.unseen_names:
             await self._want_names(connection, run)
-        if reading.listing.flaw is None:
+        if merged.flaw is None:
             reading.memory.base, reading.memory.hidden = merged.swept_at, merged.hidden
             self._memories[region_id] = reading.memory
             self._foresee_next(reading.listing)
-        return Stored(merged.counts, reading.listing.flaw, merged.at_once)
+        return Stored(merged.counts, merged.flaw, merged.at_once)
 
     def _foresee_next(self, listing: Listing) -> None:
         left = listing.still_fresh_for(time.monotonic()).total_seconds()

@@ -15,6 +15,7 @@ from ingestor.esi.asking import Answers, Refusal, ask_each
 from ingestor.esi.cache import ResponseCache
 from ingestor.esi.client import EsiClient, Traffic
 from ingestor.esi.errors import UpstreamUnavailableError
+from ingestor.esi.governor import Share
 from ingestor.esi.models import Category, Group, ItemType, Region, Station
 from ingestor.stores import universe
 from ingestor.stores.runs import Run
@@ -103,10 +104,11 @@ class Universe:
 class _Asking:
     """What a run asks for, kind by kind; what upstream fails at is left to a later run."""
 
-    def __init__(self, engine: AsyncEngine, esi: EsiClient, traffic: Traffic) -> None:
+    def __init__(self, engine: AsyncEngine, esi: EsiClient, traffic: Traffic, share: Share = Share.BULK) -> None:
         self._engine = engine
         self._esi = esi
         self._traffic = traffic
+        self._share = share
         self.found = Discoveries()
 
     async def describe(self, type_ids: Sequence[int], group_ids: Sequence[int] = ()) -> None:
@@ -146,7 +148,7 @@ class _Asking:
 
     async def _one(self, kind: Kind, number: int) -> Described | Refusal:
         """A description that is whole: named, and of what was asked for. A degraded one must not blank what we hold."""
-        answer = await self._esi.get(f"{kind.path}/{number}", traffic=self._traffic)
+        answer = await self._esi.get(f"{kind.path}/{number}", traffic=self._traffic, share=self._share)
         if answer.status != 200:  # noqa: PLR2004
             return Refusal(answer.status, answer.error())
         try:
@@ -158,12 +160,14 @@ class _Asking:
         return row if whole else Refusal(200, "nameless, or of something else")
 
 
-async def describe_types(engine: AsyncEngine, esi: EsiClient, type_ids: Sequence[int], traffic: Traffic) -> Discoveries:
+async def describe_types(
+    engine: AsyncEngine, esi: EsiClient, type_ids: Sequence[int], traffic: Traffic, share: Share = Share.BULK
+) -> Discoveries:
     """What ESI says of types we do not know, and of their groups where we do not know those either.
 
     Raises `UpstreamUnavailableError` when it could not be asked for all of them.
     """
-    asking = _Asking(engine, esi, traffic)
+    asking = _Asking(engine, esi, traffic, share)
     await asking.describe(type_ids[:MOST_PER_RUN])
     if asking.found.flaw is not None:
         raise UpstreamUnavailableError(asking.found.flaw)

@@ -13,6 +13,8 @@ ONE_GENERATION = timedelta(seconds=2)
 """ESI builds the pages of one generation a moment apart (esi-issues #1149)."""
 LARGEST_AMOUNT = Decimal(10) ** 18 - 1
 """ISK; no amount in the game comes near, and the column holds no more."""
+EMPTY = "the list is empty"
+"""A flaw where something stood before; most regions outside the empires are truly empty."""
 FINEST_EXPONENT = -100
 """Amounts come with noise behind the cents, but not with this much of it."""
 
@@ -147,14 +149,15 @@ def doubt(pages: Sequence[Page]) -> str | None:
     if any(page.rejected for page in pages):
         return "some rows could not be read"
     if not any(page.contract_ids for page in pages):
-        return "the list is empty"
+        return EMPTY
     return None
 
 
 def storable(row: PublicContract) -> bool:
     """Whether the row fits our columns; one that does not is rejected, and only it."""
     amounts = (row.price, row.buyout, row.reward, row.collateral)
-    return all(amount is None or _fits(amount) for amount in amounts)
+    dates = (row.date_issued, row.date_expired)
+    return all(amount is None or _fits(amount) for amount in amounts) and all(1 < date.year < 9999 for date in dates)  # noqa: PLR2004 - in UTC it may be another year
 
 
 def _fits(amount: Decimal) -> bool:

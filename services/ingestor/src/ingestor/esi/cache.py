@@ -9,7 +9,7 @@ from typing import Any
 from urllib.parse import urlencode
 
 import msgspec
-from sqlalchemy import func, select
+from sqlalchemy import func, select, text
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
@@ -162,6 +162,11 @@ async def keep(connection: AsyncConnection, answers: Mapping[str, Answer]) -> No
         await connection.execute(
             insert(responses).values(**row).on_conflict_do_update(index_elements=["key"], set_=values)
         )
+
+
+async def forget_old(connection: AsyncConnection) -> None:
+    """Drop what expired days ago: of auctions that are over, or of pages that a list has no more."""
+    await connection.execute(responses.delete().where(responses.c.expires_at < func.now() - text("interval '2 days'")))
 
 
 def key(path: str, params: Mapping[str, str] | None = None) -> str:

@@ -12,6 +12,7 @@ from common.messaging.delivery import Delivery, forget_old
 from common.messaging.outbox import Outbox
 from ingestor.datasets import Backlog
 from ingestor.domain.retrying import MAX_RUN_ATTEMPTS
+from ingestor.esi import cache
 from ingestor.esi.precedence import Precedence
 from ingestor.stores.reconciling import Unfinished, idle, unfinished
 from ingestor.stores.runs import Run, RunStore
@@ -61,6 +62,7 @@ class ScheduleDueHandler:
             if await idle(connection, dataset) and await backlog.waiting(connection):
                 await self._work_off(connection, dataset)
         await forget_old(connection, days=INBOX_DAYS)
+        await cache.forget_old(connection)
         if left.runs or left.contracts:
             contracts = sum(len(ids) for ids in left.contracts.values())
             log.info("taken up again", runs=len(left.runs), contracts=contracts)

@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
@@ -20,7 +20,7 @@ from common.events import (
 )
 from common.messaging.outbox import Outbox
 from common.tables import coverage
-from ingestor.domain.listing import Listing
+from ingestor.domain.listing import EMPTY, Listing
 from ingestor.esi.models import PublicContract
 from ingestor.stores import sql
 
@@ -52,6 +52,7 @@ class Merged:
     at_once: tuple[int, ...]
     swept_at: datetime
     hidden: frozenset[int]
+    flaw: str | None
 
 
 class ContractStore:
@@ -72,6 +73,8 @@ class ContractStore:
             raise SupersededError(f"a list of {last['generation']:%H:%M:%S} is merged, this one is older")
         if listing.base is not None and last["swept_at"] != listing.base:
             raise OutOfStepError("another replica has merged this region's list meanwhile")
+        if listing.flaw == EMPTY and not await raw.fetchval(sql.ANY_LIVE, listing.region_id):
+            listing = replace(listing, flaw=None)
         staged = bool(listing.rows) or listing.base is None
         changed, added = await self._store_rows(raw, listing, run_id) if staged else ([], [])
         gone, hidden = await self._delist(raw, listing)
@@ -99,6 +102,7 @@ class ContractStore:
             at_once=at_once,
             swept_at=swept_at,
             hidden=frozenset(hidden),
+            flaw=listing.flaw,
         )
 
     async def _store_rows(self, raw: Any, listing: Listing, run_id: UUID) -> tuple[list[Any], list[Any]]:

@@ -92,6 +92,11 @@ SELECT contract_id, missing_since FROM contracts c
    AND NOT EXISTS (SELECT FROM listing l WHERE l.contract_id = c.contract_id)
 """
 
+ANY_LIVE = """
+/* contracts.any_live */
+SELECT EXISTS (SELECT FROM contracts WHERE region_id = $1 AND delisted_at IS NULL)
+"""
+
 STILL_LIVE = """
 /* contracts.still_live */
 SELECT contract_id, missing_since FROM contracts WHERE contract_id = ANY($1::bigint[]) AND delisted_at IS NULL
