@@ -46,7 +46,7 @@ async def test_every_answer_is_as_documented(api: ServedApi, rows: MarketRows, t
         await rows.item(contract_id, RIFTER)
     await rows.slot(await rows.run("failed", reason="upstream", finished_at=NOW))
 
-    faults = await explored(api, tmp_path, "--checks", "all", "--max-examples", "6", "--max-time", "40")
+    faults = await explored(api, tmp_path, "--checks", "all", "--max-examples", "6", "--max-time", "25")
 
     assert faults == ""
 
@@ -55,7 +55,7 @@ async def test_every_answer_is_as_documented(api: ServedApi, rows: MarketRows, t
 async def test_without_a_database_every_failure_is_a_503_problem(stranded: ServedApi, tmp_path: Path) -> None:
     report = tmp_path / "report.ndjson"
     checks = "status_code_conformance,content_type_conformance,response_schema_conformance"
-    arguments = ["--checks", checks, "--max-examples", "3", "--phases", "coverage,fuzzing"]
+    arguments = ["--checks", checks, "--max-examples", "2", "--phases", "coverage,fuzzing"]
 
     faults = await explored(stranded, tmp_path, *arguments, "--report", "har", "--report-har-path", str(report))
 

@@ -20,7 +20,7 @@ from common.ids import new_id
 from ingestor.domain.orders import CALDARI_NAVY_ASSEMBLY_PLANT, JITA, Best, BestOrders
 from ingestor.esi.models import MarketOrder
 from ingestor.stores import valuing
-from ingestor.stores.items import known_of
+from ingestor.stores.items import prices_of
 from support.ingestion import NOON, REGION, Ingestion, contract, ingestion, whole_list
 from support.scripted_esi import Asked, ScriptedEsi, answer, listed, scripted_esi
 
@@ -263,7 +263,7 @@ async def test_a_contract_is_valued_with_its_items_and_again_when_prices_change(
 
 async def test_prices_wait_for_contracts_that_are_being_valued_by_the_old_ones(engine: AsyncEngine) -> None:
     async with engine.begin() as valued, engine.begin() as changed:
-        await known_of(valued, [TRITANIUM])
+        await prices_of(valued, [TRITANIUM])
         await changed.execute(text("SET LOCAL lock_timeout = '20ms'"))
 
         with pytest.raises(asyncpg.LockNotAvailableError):

@@ -16,7 +16,7 @@ from common import tables
 from ingestor.domain.summary import TypeFacts
 from ingestor.domain.valuation import LARGEST_VALUE, NOISE, Price, Valuation, moved, value
 from ingestor.esi.models import PublicItem
-from ingestor.stores.items import known_of
+from ingestor.stores.items import facts_of
 from ingestor.stores.valuing import revalue
 from support.ingestion import NOON
 
@@ -203,8 +203,7 @@ async def values(connection: AsyncConnection) -> dict[int, Valuation]:
 
 async def expected(connection: AsyncConnection, held: Sequence[Held]) -> dict[int, Valuation]:
     type_ids = sorted({entry.type_id for row in held for entry in row.items})
-    described, _ = await known_of(connection, type_ids)
-    facts = {**dict.fromkeys(type_ids, TypeFacts("", 0)), **described}
+    facts = {**dict.fromkeys(type_ids, TypeFacts("", 0)), **await facts_of(connection, type_ids)}
     rows = await connection.execute(text("SELECT type_id, buy, sell, average FROM prices"))
     known = {type_id: Price(*columns) for type_id, *columns in rows}
     return {row.contract_id: value(row.items, facts, known) for row in held}

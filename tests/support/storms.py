@@ -27,7 +27,7 @@ from support.simulated_esi import SimulatorInProcess
 from support.stand_ins import free_port
 
 REPLICAS = 3
-STEPS = 4
+STEPS = 3
 CHUNK = 8
 HOUR = 3600
 TIMEOUT_SECONDS = 0.6

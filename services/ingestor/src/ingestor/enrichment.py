@@ -1,6 +1,7 @@
 """What contracts hold: read many at once, summarise, store in one transaction."""
 
 import asyncio
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
@@ -8,17 +9,20 @@ from datetime import timedelta
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from ingestor.datasets.universe import describe_types, learn
+from ingestor.domain.summary import TypeFacts
 from ingestor.esi.client import EsiClient, Traffic
 from ingestor.esi.errors import UpstreamUnavailableError
 from ingestor.esi.governor import Share
 from ingestor.esi.items import ItemsMissing, ItemsRead, contract_items
 from ingestor.stores import items as item_rows
-from ingestor.stores import universe
 from ingestor.stores.items import ItemStore, Settled
 from ingestor.stores.runs import RunStore
 
-DEADLINE_SECONDS = 60
+DEADLINE_SECONDS = 25
+"""For a chunk: a batch of them must be through long before the broker takes its consumer for dead (five minutes)."""
 AWAY_SECONDS = 5
+FACTS_SECONDS = 600.0
+"""What is known of types is looked up again after this long; upstream renames some of them, on some days."""
 
 
 @dataclass(slots=True)
@@ -29,6 +33,8 @@ class Haul:
     missing: list[ItemsMissing] = field(default_factory=list)
     deferred: list[int] = field(default_factory=list)
     deferred_for: timedelta = timedelta(seconds=AWAY_SECONDS)
+    facts: dict[int, TypeFacts] = field(default_factory=dict)
+    """What is known of the types; of more than these."""
 
     def add(self, outcome: ItemsRead | ItemsMissing) -> None:
         if isinstance(outcome, ItemsRead):
@@ -54,8 +60,8 @@ class Enrichment:
         self._esi = esi
         self._items = items
         self._runs = runs
-        self._described: set[int] = set()
-        """Types that are surely described in the database; what is described once stays so."""
+        self._facts: dict[int, TypeFacts] = {}
+        self._facts_until = 0.0
 
     async def read(self, contract_ids: Sequence[int], traffic: Traffic, *, share: Share = Share.BULK) -> Haul:
         """What upstream says of those of `contract_ids` that are still wanted. Holds no transaction."""
@@ -63,6 +69,7 @@ class Enrichment:
             wanted = await item_rows.wanted_of(connection, contract_ids)
         haul = await self._fetch(wanted, traffic, share)
         await self._learn_types(haul, traffic, share)
+        haul.facts = self._facts
         return haul
 
     async def store(self, connection: AsyncConnection, haul: Haul, traffic: Traffic) -> None:
@@ -101,12 +108,7 @@ class Enrichment:
 
     async def _learn_types(self, haul: Haul, traffic: Traffic, share: Share) -> None:
         """Types that nobody knew are asked for, once; while upstream cannot say, their contracts are deferred."""
-        unseen = haul.type_ids() - self._described
-        if not unseen:
-            return
-        async with self._engine.connect() as connection:
-            unknown = await universe.unknown_types(connection, sorted(unseen))
-        self._described |= unseen - set(unknown)
+        unknown = await self._unknown(haul.type_ids())
         if not unknown:
             return
         try:
@@ -119,9 +121,20 @@ class Enrichment:
             return
         async with self._engine.begin() as connection:
             await learn(connection, found)
+        await self._unknown(set(unknown))
+
+    async def _unknown(self, type_ids: set[int]) -> list[int]:
+        """Those of `type_ids` that nobody has described; what is known of the others is at hand afterwards."""
+        if time.monotonic() > self._facts_until:
+            self._facts, self._facts_until = {}, time.monotonic() + FACTS_SECONDS
+        unseen = type_ids - self._facts.keys()
+        if unseen:
+            async with self._engine.connect() as connection:
+                self._facts |= await item_rows.facts_of(connection, unseen)
+        return sorted(unseen - self._facts.keys())
 
     async def _store(self, connection: AsyncConnection, haul: Haul) -> Settled:
-        known = await item_rows.described(connection, haul.read)
+        known = await item_rows.described(connection, haul.read, haul.facts)
         found = {of.entry.contract_id for of in known}
         nameless = [
             ItemsMissing(entry.contract_id, "a type is not known yet")

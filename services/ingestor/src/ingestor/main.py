@@ -59,7 +59,7 @@ async def serve() -> None:
                 Subscription(IngestRequested, carry_out, batch=5, concurrency=5, only=is_no_sweep, group="backlog"),
                 Subscription(ScheduleDue, schedule_due, batch=20, only=is_slot_of_sweep),
                 Subscription(ScheduleDue, schedule_due, batch=20, only=is_other_slot, group="backlog"),
-                Subscription(ItemsWanted, ItemsWantedHandler(enrichment), batch=50, concurrency=8),
+                Subscription(ItemsWanted, ItemsWantedHandler(enrichment), batch=40, concurrency=6),
             ],
             engine=engine,
             outbox=outbox,
@@ -77,6 +77,7 @@ async def serve() -> None:
         try:
             await load_universe(engine)
             gc.freeze()
+            gc.set_threshold(50_000, 20, 20)
             await service.together(consumers.run(), relay.run(), limits.run(), heartbeat.run())
         finally:
             await engine.dispose()

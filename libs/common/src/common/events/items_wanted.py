@@ -4,7 +4,7 @@ from msgspec import Meta
 
 from common.events.base import ContractId, Event, RegionId, Topic
 
-ITEMS_CHUNK = 100
+ITEMS_CHUNK = 200
 """Contracts in one message: a few seconds of upstream requests at the most, so that work spreads over replicas."""
 
 

@@ -90,12 +90,12 @@ class ContractStore:
         }
         swept_at = await self._record(raw, listing, run_id, counts)
         unseen = await raw.execute(sql.WANT_NAMES) if staged else "INSERT 0 0"
-        await self._tell(connection, listing, added, told, gone)
         at_once = tuple(wanted) if len(wanted) <= AT_ONCE else ()
         if at_once:
             await raw.execute(sql.AT_ONCE, at_once, AT_ONCE_PATIENCE)
-        else:
+        else:  # before the events: a first load begins to read items while it still tells of contracts
             await self.want_items(connection, listing.region_id, wanted)
+        await self._tell(connection, listing, added, told, gone)
         return Merged(
             counts={**counts, "items_wanted": len(wanted)},
             unseen_names=_affected(unseen),

@@ -28,12 +28,15 @@ WANTED_OF = text("""
 SELECT contract_id FROM contracts WHERE contract_id = ANY(:ids) AND items_state = 'wanted' ORDER BY contract_id
 """)
 
-KNOWN_OF = """
-/* items.known_of: what is known of types and their prices, in the order of TypeFacts and Price */
-SELECT t.type_id, t.name, g.category_id, t.group_id, t.meta_group_id, t.volume, t.packaged_volume,
-       p.buy, p.sell, p.average
-  FROM types t JOIN groups g USING (group_id) LEFT JOIN prices p USING (type_id)
- WHERE t.type_id = ANY($1::bigint[])
+FACTS_OF = """
+/* items.facts_of: in the order of TypeFacts */
+SELECT t.type_id, t.name, g.category_id, t.group_id, t.meta_group_id, t.volume, t.packaged_volume
+  FROM types t JOIN groups g USING (group_id) WHERE t.type_id = ANY($1::bigint[])
+"""
+
+PRICES_OF = """
+/* items.prices_of: in the order of Price */
+SELECT type_id, buy, sell, average FROM prices WHERE type_id = ANY($1::bigint[])
 """
 
 
@@ -146,12 +149,14 @@ async def wanted_of(connection: AsyncConnection, contract_ids: Sequence[int]) ->
     return list(await connection.scalars(WANTED_OF, {"ids": list(contract_ids)}))
 
 
-async def described(connection: AsyncConnection, read: Sequence[ItemsRead]) -> list[Described]:
-    """What contracts are and are worth; those that hold a type which nobody has described yet are left out.
+async def described(
+    connection: AsyncConnection, read: Sequence[ItemsRead], facts: Mapping[int, TypeFacts]
+) -> list[Described]:
+    """What contracts are and are worth; those that hold a type which `facts` does not know are left out.
 
     Until the transaction ends, no other prices are merged.
     """
-    facts, prices = await known_of(connection, {item.type_id for entry in read for item in entry.items})
+    prices = await prices_of(connection, {item.type_id for entry in read for item in entry.items})
     known = [entry for entry in read if all(item.type_id in facts for item in entry.items)]
     return [
         Described(entry, summarise(entry.items, facts), value(entry.items, facts, prices), _rolled(entry.items, facts))
@@ -159,14 +164,17 @@ async def described(connection: AsyncConnection, read: Sequence[ItemsRead]) -> l
     ]
 
 
-async def known_of(
-    connection: AsyncConnection, type_ids: Collection[int]
-) -> tuple[dict[int, TypeFacts], dict[int, Price]]:
-    """What is known of types, and of their prices; until the transaction ends, no other prices are merged."""
+async def facts_of(connection: AsyncConnection, type_ids: Collection[int]) -> dict[int, TypeFacts]:
+    """What is known of types; those that nobody has described yet are absent."""
+    raw = await asyncpg_connection(connection)
+    return {row[0]: TypeFacts(*row[1:]) for row in await raw.fetch(FACTS_OF, list(type_ids))}
+
+
+async def prices_of(connection: AsyncConnection, type_ids: Collection[int]) -> dict[int, Price]:
+    """The prices of those types that have any. Until the transaction ends, no others are merged."""
     raw = await asyncpg_connection(connection)
     await raw.execute(valuing.VALUE_BY_THESE)
-    rows = await raw.fetch(KNOWN_OF, list(type_ids))
-    return {row[0]: TypeFacts(*row[1:7]) for row in rows}, {row[0]: Price(*row[7:]) for row in rows}
+    return {row[0]: Price(*row[1:]) for row in await raw.fetch(PRICES_OF, list(type_ids))}
 
 
 def _rolled(items: Sequence[PublicItem], facts: Mapping[int, TypeFacts]) -> list[tuple[int, int]]:

@@ -16,7 +16,7 @@ from ingestor.domain.summary import VERSION, Summary
 from ingestor.esi.items import ItemsRead
 from ingestor.esi.models import PublicItem
 from ingestor.stores import sql, valuing
-from ingestor.stores.items import ItemStore, described
+from ingestor.stores.items import ItemStore, described, facts_of
 
 READ_PER_MINUTE = 2_000
 """Of contracts whose items are to be read again, so that they never crowd out new ones."""
@@ -107,7 +107,9 @@ async def derive(connection: AsyncConnection, items: ItemStore, run_id: UUID, sc
     stored = text(STORED.format(scope=reach.stored))
     found = (await connection.execute(stored, {**reach.arguments, "run_id": run_id, "most": most})).all()
     before = {row.contract_id: row for row in found}
-    made = await described(connection, await _held(connection, list(before)))
+    held = await _held(connection, list(before))
+    facts = await facts_of(connection, {item.type_id for entry in held for item in entry.items})
+    made = await described(connection, held, facts)
     told = {
         entry.contract_id: before[entry.contract_id].region_id
         for entry, summary, *_ in made

@@ -67,13 +67,6 @@ async def load_packaged(connection: AsyncConnection) -> bool:
     return True
 
 
-async def unknown_types(connection: AsyncConnection, type_ids: Sequence[int]) -> list[int]:
-    """Those of `type_ids` that lack a description, or whose group does."""
-    described = select(types.c.type_id).join(groups, groups.c.group_id == types.c.group_id)
-    rows = await connection.scalars(described.where(types.c.type_id.in_(type_ids)))
-    return sorted(set(type_ids) - set(rows))
-
-
 async def unknown_groups(connection: AsyncConnection, group_ids: Sequence[int]) -> list[int]:
     rows = await connection.scalars(select(groups.c.group_id).where(groups.c.group_id.in_(group_ids)))
     return sorted(set(group_ids) - set(rows))
