@@ -2,13 +2,14 @@
 .DEFAULT_GOAL := help
 SHELL := /bin/sh
 PYTHON ?= python3
+KAFKA_TESTS ?= tests/support tests/end_to_end tests/chaos
 BIN := .venv/bin
 PROJECTS := libs/common services/api services/ingestor services/scheduler tools/esi_simulator tools/cli
 EDITABLE := $(foreach project,$(PROJECTS),-e ./$(project))
 INSTALLED := .venv/.installed
 UV := $(shell command -v uv 2>/dev/null)
 
-.PHONY: help install up demo test test-kafka bench-ingest bench-ingest-scale bench-freshness check format lock clean
+.PHONY: help install up demo test test-kafka test-storms bench-ingest bench-ingest-scale bench-freshness check format lock clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-18s %s\n", $$1, $$2}' Makefile
@@ -40,7 +41,10 @@ test: $(INSTALLED) ## Run every test on a real PostgreSQL, broker and upstream
 	@$(BIN)/pytest -n 4 --dist loadscope
 
 test-kafka: $(INSTALLED) ## Run the end-to-end and fault tests on Apache Kafka (needs Java 17+ and Maven)
-	@TEST_BROKER=apache-kafka $(BIN)/pytest -n 3 --dist loadscope tests/support tests/end_to_end tests/chaos
+	@TEST_BROKER=apache-kafka $(BIN)/pytest -n 3 --dist loadscope $(KAFKA_TESTS)
+
+test-storms: $(INSTALLED) ## Weather 2,000 storms of upstream's instead of 200 (a quarter of an hour)
+	@STORMS=2000 $(BIN)/pytest tests/ingestor/test_storms.py
 
 bench-ingest: $(INSTALLED) ## Measure the ingestor on a market of 46,000 contracts (5 minutes; a quiet machine)
 	@PYTHONPATH=tests $(BIN)/python -m bench.ingest
