@@ -36,7 +36,7 @@ async def explored(api: ServedApi, folder: Path, *options: str) -> str:
     return "" if process.returncode == 0 else (output + errors).decode()
 
 
-@pytest.mark.timeout(180)
+@pytest.mark.timeout(300)
 async def test_every_answer_is_as_documented(api: ServedApi, rows: MarketRows, tmp_path: Path) -> None:
     await rows.beat("ingestor", seconds_ago=-3600)
     await rows.beat("scheduler", seconds_ago=-3600)
@@ -51,7 +51,7 @@ async def test_every_answer_is_as_documented(api: ServedApi, rows: MarketRows, t
     assert faults == ""
 
 
-@pytest.mark.timeout(120)
+@pytest.mark.timeout(300)
 async def test_without_a_database_every_failure_is_a_503_problem(stranded: ServedApi, tmp_path: Path) -> None:
     report = tmp_path / "report.ndjson"
     checks = "status_code_conformance,content_type_conformance,response_schema_conformance"

@@ -9,7 +9,7 @@ from support.freeport import eventually
 
 THE_FORGE, _ = REGIONS
 
-pytestmark = pytest.mark.timeout(240)
+pytestmark = pytest.mark.timeout(480)
 
 
 def test_the_api_accepts_while_the_broker_hangs_and_the_command_is_carried_out_afterwards(

@@ -8,7 +8,7 @@ from support.freeport import eventually
 
 THE_FORGE, DOMAIN = REGIONS
 
-pytestmark = pytest.mark.timeout(240)
+pytestmark = pytest.mark.timeout(480)
 
 
 def test_kill_9_of_each_process_while_a_market_loads_loses_and_doubles_nothing(

@@ -30,7 +30,7 @@ def urls(databases: Databases) -> Iterator[list[str]]:
         yield [stack.enter_context(databases.fresh("settled")) for _ in range(SIDE_BY_SIDE)]
 
 
-@pytest.mark.timeout(max(120, STORMS))
+@pytest.mark.timeout(max(300, 3 * STORMS))
 def test_after_any_storm_the_market_is_as_upstream_has_it_and_nothing_was_hidden_on_the_way(urls: list[str]) -> None:
     uvloop.run(_weather_all(urls))
 

@@ -20,7 +20,7 @@ from support.simulated_esi import Answer
 from support.stand_ins import free_port
 
 T = TypeVar("T")
-PATIENCE_SECONDS = 60.0
+PATIENCE_SECONDS = 150.0
 
 
 class Freeport:
@@ -54,7 +54,7 @@ class Freeport:
         for name in names:
             self.processes[name].send_signal(signal.SIGTERM)
         for name in names:
-            assert self.processes.pop(name).wait(timeout=15) == 0, f"{name} did not stop cleanly:\n{self.log(name)}"
+            assert self.processes.pop(name).wait(timeout=60) == 0, f"{name} did not stop cleanly:\n{self.log(name)}"
 
     def kill(self, name: str) -> None:
         self.processes[name].kill()
