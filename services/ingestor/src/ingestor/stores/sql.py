@@ -41,8 +41,8 @@ RETURNING generation, swept_at
 CHANGE = """
 /* contracts.change: only rows that differ are written. An auction's dates are coarse and drift with every generation
    (its true end is the latest seen), so they alone are no change, and are written only when they drifted far, or when
-   the contract would else be taken for over. */
-WITH judged AS (
+   the contract would else be taken for over. Rows are locked in the order in which everybody locks them. */
+WITH judged AS MATERIALIZED (
   SELECT l.contract_id, c.delisted_at IS NOT NULL AS relisted,
          CASE WHEN l.type = 'auction' THEN greatest(c.date_expired, l.date_expired) ELSE l.date_expired END AS expires,
          (c.type, c.price, c.buyout, c.reward, c.collateral, c.volume, c.title, c.for_corporation)
@@ -54,14 +54,17 @@ WITH judged AS (
            AS drifted,
          c.missing_since IS NOT NULL AS found
     FROM listing l JOIN contracts c USING (contract_id)
+), held AS MATERIALIZED (
+  SELECT contract_id FROM contracts c JOIN judged j USING (contract_id)
+   WHERE j.differs OR j.relisted OR j.drifted OR j.found ORDER BY contract_id FOR UPDATE OF c
 )
 UPDATE contracts c
    SET type = l.type, price = l.price, buyout = l.buyout, reward = l.reward, collateral = l.collateral,
        volume = l.volume, title = l.title, for_corporation = l.for_corporation, date_expired = j.expires,
        missing_since = NULL, delisted_at = NULL, outcome = NULL, outcome_due_at = NULL, outcome_attempts = 0,
        bids_due_at = CASE WHEN l.type <> 'auction' THEN NULL WHEN j.relisted THEN now() ELSE c.bids_due_at END
-  FROM judged j JOIN listing l USING (contract_id)
- WHERE c.contract_id = j.contract_id AND (j.differs OR j.relisted OR j.drifted OR j.found)
+  FROM held JOIN judged j USING (contract_id) JOIN listing l USING (contract_id)
+ WHERE c.contract_id = held.contract_id
 RETURNING c.contract_id, j.relisted, j.differs, c.date_expired
 """
 
@@ -104,18 +107,26 @@ SELECT contract_id, missing_since FROM contracts WHERE contract_id = ANY($1::big
 
 MISS = """
 /* contracts.miss: absent for the first time, where it may only have slipped between two pages */
-UPDATE contracts SET missing_since = $2 WHERE contract_id = ANY($1::bigint[]) AND missing_since IS NULL
+WITH held AS MATERIALIZED (
+  SELECT contract_id FROM contracts
+   WHERE contract_id = ANY($1::bigint[]) AND missing_since IS NULL ORDER BY contract_id FOR UPDATE
+)
+UPDATE contracts c SET missing_since = $2 FROM held WHERE c.contract_id = held.contract_id
 """
 
 DELIST = """
 /* contracts.delist: only ever run for a complete, consistent list. Items still wanted get their last chance at once. */
+WITH held AS MATERIALIZED (
+  SELECT contract_id FROM contracts
+   WHERE contract_id = ANY($1::bigint[]) AND delisted_at IS NULL ORDER BY contract_id FOR UPDATE
+)
 UPDATE contracts c
    SET delisted_at = now(), missing_since = NULL, bids_due_at = NULL,
        items_due_at = CASE WHEN items_state = 'wanted' THEN now() ELSE items_due_at END,
        outcome = CASE WHEN type <> 'auction' AND date_expired <= $2 THEN 'expired' ELSE 'unknown' END,
        outcome_due_at = CASE WHEN type IN ('item_exchange', 'auction') THEN now() + interval '5 seconds' END
- WHERE contract_id = ANY($1::bigint[]) AND delisted_at IS NULL
-RETURNING contract_id, outcome
+  FROM held WHERE c.contract_id = held.contract_id
+RETURNING c.contract_id, c.outcome
 """
 
 COVER = """
