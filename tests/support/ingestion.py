@@ -7,9 +7,11 @@ from decimal import Decimal
 from typing import Any, TypeVar
 from uuid import UUID
 
+import asyncpg
 import msgspec
 from pydantic import SecretStr
 from sqlalchemy import Row
+from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncEngine
 from sqlalchemy.sql import text
 
@@ -39,6 +41,7 @@ E = TypeVar("E", bound=Event)
 
 NOON = datetime(2026, 11, 1, 12, tzinfo=UTC)
 REGION = 10000002
+REPEATS = 5
 NOWHERE = "http://127.0.0.1:9"
 RETENTION = timedelta(days=90)
 
@@ -88,10 +91,21 @@ class Ingestion:
             async with self.engine.connect() as connection:
                 if await handled(connection, "ingestor", [delivery.id]):
                     return
+            await self._handle(delivery)
+
+    async def _handle(self, delivery: Delivery[Any]) -> None:
+        """Consumers repeat what the database refuses for the moment, as the loser of a deadlock."""
+        for _ in range(REPEATS):
             try:
-                await self._handlers[type(event)](delivery)
+                await self._handlers[type(delivery.event)](delivery)
             except AlreadyHandledError:
-                continue
+                return
+            except (asyncpg.DeadlockDetectedError, DBAPIError) as error:
+                if "deadlock" not in str(error):
+                    raise
+            else:
+                return
+        raise AssertionError("the database refuses it again and again")
 
     async def sent(self, kind: type[E]) -> list[E]:
         """Events of `kind` in the outbox, oldest first."""

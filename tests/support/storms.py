@@ -82,7 +82,7 @@ async def skies(ground: Ground) -> AsyncIterator[Skies]:
     finally:
         server.should_exit = True
         server.force_exit = True
-        await serving
+        await asyncio.wait([serving], timeout=10)
 
 
 @dataclass
