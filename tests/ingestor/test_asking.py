@@ -22,7 +22,7 @@ def test_a_round_never_costs_more_errors_than_it_asks_at_once(fates: list[str], 
         await asyncio.sleep(0)
         if fates[number] == "away":
             raise UpstreamUnavailableError("down")
-        return {"found": "it", "refused": NOT_FOUND, "empty": Refusal(204, "")}[fates[number]]  # type: ignore[return-value]
+        return {"found": "it", "refused": NOT_FOUND, "empty": Refusal(204, "")}[fates[number]]  # type: ignore[return-value]  # a refusal or what was found
 
     try:
         answers = asyncio.run(ask_each(range(len(fates)), ask, at_once=at_once))

@@ -126,7 +126,7 @@ class _Asking:
         await self.ask(CATEGORIES, new_categories)
         nameless = set(new_groups) - {row.group_id for row in groups}
         self.found.rows = [
-            (kind, [row for row in rows if kind is not TYPES or row.group_id not in nameless])  # type: ignore[union-attr]
+            (kind, [row for row in rows if kind is not TYPES or row.group_id not in nameless])  # type: ignore[union-attr]  # only types have a group
             for kind, rows in self.found.rows
         ]
 
