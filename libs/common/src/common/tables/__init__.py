@@ -3,6 +3,7 @@
 from common.tables.base import metadata
 from common.tables.contracts import (
     bids,
+    contract_changes,
     contract_items,
     contracts,
     coverage,
@@ -14,7 +15,17 @@ from common.tables.messaging import broker_epochs, dead_letters, heartbeats, inb
 from common.tables.prices import price_sources, price_statistics, prices, rolled_up_days
 from common.tables.runs import COUNTS, RUN_STATES, TERMINAL_STATES, idempotency_keys, ingest_requests, runs
 from common.tables.schedules import FATES, schedule_slots, schedules
-from common.tables.universe import categories, groups, names, regions, stations, systems, types, universe_versions
+from common.tables.universe import (
+    categories,
+    groups,
+    names,
+    regions,
+    stargates,
+    stations,
+    systems,
+    types,
+    universe_versions,
+)
 from common.tables.upstream import upstream_limits, upstream_responses
 
 __all__ = [
@@ -25,6 +36,7 @@ __all__ = [
     "bids",
     "broker_epochs",
     "categories",
+    "contract_changes",
     "contract_items",
     "contracts",
     "coverage",
@@ -47,6 +59,7 @@ __all__ = [
     "runs",
     "schedule_slots",
     "schedules",
+    "stargates",
     "stations",
     "sweeps",
     "systems",

@@ -15,6 +15,7 @@ from sqlalchemy import (
     Text,
     Uuid,
 )
+from sqlalchemy.dialects.postgresql import ARRAY, JSONB
 from sqlalchemy.sql import text
 
 from common.tables.base import Isk, instant, metadata
@@ -38,6 +39,17 @@ a line is without price, something is asked for in return or paid on top, or not
 in which PostgreSQL gives it back, so that the schema can be compared with the tables.
 """
 
+REWARD_PER_M3 = """
+CASE
+  WHEN type = 'courier'::text AND volume > 0::double precision THEN reward::double precision / volume
+  ELSE NULL::double precision
+END
+"""
+"""ISK for carrying one m³; null of all that is no courier contract. In PostgreSQL's own words, as above."""
+
+GROUP_FACET, CATEGORY_FACET = 1_000_000_000, 2_000_000_000
+"""What is added to a group's and to a category's id in `contracts.facets`, where types stand as they are."""
+
 contracts = Table(
     "contracts",
     metadata,
@@ -51,6 +63,14 @@ contracts = Table(
     instant("date_expired"),
     Column("start_location_id", BigInteger),
     Column("end_location_id", BigInteger),
+    # Where that is, as far as it is known: players' structures are not.
+    Column("system_id", BigInteger, comment="Of its start"),
+    Column("security", Text, comment="Of its start: high, low, null or wormhole"),
+    Column("end_system_id", BigInteger),
+    Column("jumps", SmallInteger, comment="Of a courier contract: by the shortest way; null if an end is unknown"),
+    Column(
+        "jumps_high_security", SmallInteger, comment="Likewise, through high security only; null if there is no way"
+    ),
     Column("price", Isk),
     Column("buyout", Isk),
     Column("reward", Isk),
@@ -88,6 +108,7 @@ contracts = Table(
     Column("time_efficiency", SmallInteger),
     Column("runs", Integer),
     Column("packaged_volume", Double, comment="m³ of what it offers, packaged"),
+    Column("facets", ARRAY(Integer), comment="Types, groups and categories that it offers, each once"),
     # What it offers is worth at the market, as far as that is known.
     Column("value_buy", Isk),
     Column("value_sell", Isk),
@@ -95,6 +116,8 @@ contracts = Table(
     Column("value_lines", Integer, comment="Lines it offers"),
     Column("value_lines_priced", Integer, comment="Those of them that are in the value"),
     Column("value_ratio", Double, Computed(VALUE_RATIO, persisted=True), comment="What it costs, per value_sell"),
+    Column("reward_per_m3", Double, Computed(REWARD_PER_M3, persisted=True), comment="ISK"),
+    CheckConstraint("security IN ('high', 'low', 'null', 'wormhole')", name="security"),
     CheckConstraint("items_state IN ('none', 'wanted', 'stored', 'failed')", name="items_state"),
     Index("ix_contracts_live", "date_issued", "contract_id", postgresql_where=text("delisted_at IS NULL")),
     Index(
@@ -113,6 +136,7 @@ contracts = Table(
         postgresql_include=["date_expired"],
         postgresql_where=text("delisted_at IS NULL"),
     ),
+    Index("ix_contracts_facets", "facets", postgresql_using="gin", postgresql_where=text("delisted_at IS NULL")),
     Index("ix_contracts_items_due", "items_due_at", postgresql_where=text("items_state = 'wanted'")),
     Index(None, "items_run_id", postgresql_where=text("items_state = 'wanted'")),
     Index(
@@ -152,6 +176,18 @@ contract_items = Table(
     PrimaryKeyConstraint("contract_id", "record_id"),
     Index(None, "type_id", "contract_id", postgresql_where=text("is_included")),
     comment="Items of a contract: read once, for they never change",
+)
+
+contract_changes = Table(
+    "contract_changes",
+    metadata,
+    Column("contract_id", BigInteger, nullable=False),
+    instant("changed_at", default_now=True),
+    Column("change", Text, nullable=False),
+    Column("details", JSONB, nullable=False, comment="What the event of it says"),
+    PrimaryKeyConstraint("contract_id", "changed_at", "change"),
+    CheckConstraint("change IN ('changed', 'relisted', 'delisted', 'outcome')", name="change"),
+    comment="What happened to a contract after it was first seen, but for its bids",
 )
 
 bids = Table(

@@ -1,6 +1,18 @@
 """New Eden's unchanging parts, and names as they are learned (written by the ingestor)."""
 
-from sqlalchemy import BigInteger, Boolean, Column, Double, Index, Integer, SmallInteger, Table, Text
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    Column,
+    Computed,
+    Double,
+    Index,
+    Integer,
+    PrimaryKeyConstraint,
+    SmallInteger,
+    Table,
+    Text,
+)
 from sqlalchemy.sql import text
 
 from common.tables.base import instant, metadata
@@ -48,6 +60,16 @@ regions = Table(
     Column("name", Text, nullable=False),
 )
 
+SECURITY = """
+CASE
+  WHEN system_id >= 31000000 AND system_id < 32000000 THEN 'wormhole'::text
+  WHEN security_status >= 0.45::double precision THEN 'high'::text
+  WHEN security_status > 0::double precision THEN 'low'::text
+  ELSE 'null'::text
+END
+"""
+"""As the game rounds it: what it shows as 0.5 and above is high, and nothing above zero is shown as 0.0."""
+
 systems = Table(
     "systems",
     metadata,
@@ -56,6 +78,16 @@ systems = Table(
     Column("region_id", BigInteger, nullable=False),
     Column("name", Text, nullable=False),
     Column("security_status", Double, nullable=False),
+    Column("security", Text, Computed(SECURITY, persisted=True), comment="high, low, null or wormhole"),
+)
+
+stargates = Table(
+    "stargates",
+    metadata,
+    Column("from_system_id", BigInteger, nullable=False),
+    Column("to_system_id", BigInteger, nullable=False),
+    PrimaryKeyConstraint("from_system_id", "to_system_id"),
+    comment="One jump, in this direction",
 )
 
 stations = Table(

@@ -14,8 +14,8 @@ from collections.abc import Iterator
 from importlib.resources import files
 from typing import Final, NamedTuple
 
-VERSION: Final = "3650286"
-"""The build of the Static Data Export this copy was made from; another copy has another version."""
+VERSION: Final = "3650286.2"
+"""The build of the Static Data Export this copy was made from, and how often we cut it anew: it has stargates now."""
 
 
 class ItemType(NamedTuple):
@@ -76,6 +76,13 @@ class System(NamedTuple):
     security: float
 
 
+class Stargate(NamedTuple):
+    """A jump from one system to another; there is another row for the way back."""
+
+    from_system_id: int
+    to_system_id: int
+
+
 class Station(NamedTuple):
     """A station of the game's own corporations; players' structures are not among them."""
 
@@ -133,6 +140,12 @@ def systems() -> Iterator[System]:
     """All solar systems."""
     for system_id, name, constellation_id, region_id, security in _rows("systems"):
         yield System(int(system_id), name, int(constellation_id), int(region_id), float(security))
+
+
+def stargates() -> Iterator[Stargate]:
+    """All jumps between systems, in both directions."""
+    for from_system_id, to_system_id in _rows("stargates"):
+        yield Stargate(int(from_system_id), int(to_system_id))
 
 
 def stations() -> Iterator[Station]:

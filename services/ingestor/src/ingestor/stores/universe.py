@@ -17,6 +17,7 @@ from common.tables import (
     contracts,
     groups,
     regions,
+    stargates,
     stations,
     systems,
     types,
@@ -176,14 +177,15 @@ def _key_of(table: Table) -> Callable[[dict[str, Any]], int]:
 
 
 async def _upsert(raw: Any, table: Table, records: Records) -> None:
-    columns = [column.name for column in table.columns]
-    stage = f"packaged_{table.name}"
-    key, rest = columns[0], columns[1:]
+    columns = [column.name for column in table.columns if column.computed is None]
+    keys = [column.name for column in table.primary_key]
+    stage, named = f"packaged_{table.name}", ", ".join(columns)
     await raw.execute(f"CREATE TEMPORARY TABLE {stage} (LIKE {table.name}) ON COMMIT DROP")
     await raw.copy_records_to_table(stage, records=list(records), columns=columns)
-    renewed = ", ".join(f"{name} = excluded.{name}" for name in rest)
+    renewed = ", ".join(f"{name} = excluded.{name}" for name in columns if name not in keys)
     await raw.execute(
-        f"INSERT INTO {table.name} SELECT * FROM {stage} ORDER BY 1 ON CONFLICT ({key}) DO UPDATE SET {renewed}"  # noqa: S608 - our own names
+        f"INSERT INTO {table.name} ({named}) SELECT {named} FROM {stage} ORDER BY {', '.join(keys)}"  # noqa: S608 - our own names
+        f" ON CONFLICT ({', '.join(keys)}) DO {f'UPDATE SET {renewed}' if renewed else 'NOTHING'}"
     )
 
 
@@ -196,6 +198,7 @@ def _packaged() -> Iterator[tuple[Table, Records]]:
         systems,
         ((row.system_id, row.constellation_id, row.region_id, row.name, row.security) for row in universe.systems()),
     )
+    yield stargates, universe.stargates()
     yield stations, ((row.station_id, row.system_id, row.name) for row in universe.stations())
 
 
