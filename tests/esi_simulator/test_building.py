@@ -69,6 +69,23 @@ async def test_a_new_contract_can_be_read_at_once_if_no_page_is_cached(small: Si
     assert (await ids(small))[-1:] == told["contract_ids"]
 
 
+async def test_a_new_contract_on_a_page_that_nobody_knows_of_yet_can_be_read_when_the_first_one_counts_it(
+    small: SimulatorInProcess,
+) -> None:
+    await small.control("freeze", frozen=True)
+    room = -len(await ids(small)) % 10
+    await small.control("list", region_id=FORGE, count=room + 10)
+    await small.control("clock", advance=1800)
+    pages = (await small.get(LIST)).headers["x-pages"]
+
+    told = await small.control("list", region_id=FORGE)
+
+    assert told["readable_at"] == "2026-11-01T13:00:00Z"
+    assert (await small.get(LIST)).headers["x-pages"] == pages
+    await small.control("clock", advance=1800)
+    assert (await ids(small))[-1:] == told["contract_ids"]
+
+
 async def test_new_contracts_are_the_newest_and_live_on_in_a_frozen_market(small: SimulatorInProcess) -> None:
     await small.control("freeze", frozen=True)
     old = await ids(small)

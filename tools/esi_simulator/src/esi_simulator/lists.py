@@ -78,9 +78,15 @@ class Lists:
             self._pages[region_id][number] = Page(page.document, page.modified, ends, page.pages)
 
     def readable_from(self, region_id: int, contract_id: int) -> float:
-        """The instant from which a page can be read that has this contract; the present if it already can."""
+        """The instant from which a page can be read that has this contract; the present if it already can.
+
+        A page that the first one does not count yet can be read by nobody: it is not known to be there.
+        """
         now = self._world.clock.now()
         number = self._world.ids(region_id, float(int(now))).index(contract_id) // self._size + 1
+        first = self._pages.get(region_id, {}).get(1)
+        if first is not None and number > first.pages and now < first.expires + self.late:
+            return first.expires + self.late
         cached = self._pages.get(region_id, {}).get(number)
         if cached is not None and now < cached.expires + self.late:
             return cached.expires + self.late
