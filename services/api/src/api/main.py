@@ -13,6 +13,7 @@ from api.metrics import Metrics
 from api.openapi import Api
 from api.routing import include_routers
 from api.settings import ApiSettings
+from api.tidying import Tidying
 from common import migrations
 from common.database import create_engine
 from common.heartbeat import Heartbeat
@@ -68,7 +69,7 @@ async def serve() -> None:
             async with app.router.lifespan_context(app):
                 host, port = listener.getsockname()[:2]
                 log.info("serving", host=host, port=port)
-                await together(serve_http(app, listener), relay.run(), heartbeat.run())
+                await together(serve_http(app, listener), relay.run(), heartbeat.run(), Tidying(engine).run())
     finally:
         await engine.dispose()
 

@@ -20,7 +20,7 @@ IdempotencyKey = Annotated[
         min_length=1,
         max_length=255,
         pattern=r"^[\x20-\x7e]+$",
-        description="A repeat with the same key is answered with the same run, so it is safe to try again",
+        description="A repeat within a week is answered with the same run, so it is safe to try again",
     ),
 ]
 
