@@ -1,6 +1,6 @@
 from datetime import timedelta
 
-from api.schemas.contracts import ContractDetail
+from api.schemas.contract_detail import ContractDetail
 from support.market_rows import JITA_STATION, NOW, RIFTER, TRITANIUM, MarketRows
 from support.served_api import ServedApi
 

@@ -52,31 +52,6 @@ SELECT (SELECT coalesce(json_agg(shown ORDER BY date_issued DESC, contract_id DE
        (SELECT coalesce(json_agg(covered ORDER BY region_id)::text, '[]') FROM covered) AS coverage
 """
 
-CONTRACT = f"""
-WITH items AS (
-    SELECT i.is_included, json_agg(json_build_object(
-               'record_id', i.record_id, 'type_id', i.type_id, 'type_name', t.name, 'quantity', i.quantity,
-               'item_id', i.item_id, 'is_blueprint_copy', i.is_blueprint_copy, 'runs', i.runs,
-               'material_efficiency', i.material_efficiency, 'time_efficiency', i.time_efficiency,
-               'dynamic', CASE WHEN d.item_id IS NOT NULL THEN json_build_object(
-                   'state', d.state, 'source_type_id', d.source_type_id, 'mutator_type_id', d.mutator_type_id,
-                   'attributes', coalesce((SELECT json_agg(json_build_object(
-                       'attribute_id', a.attribute_id, 'value', a.value) ORDER BY a.attribute_id)
-                         FROM dynamic_item_attributes a WHERE a.item_id = d.item_id), '[]'::json)) END
-           ) ORDER BY i.record_id) AS listed
-      FROM contract_items i LEFT JOIN types t USING (type_id) LEFT JOIN dynamic_items d ON d.item_id = i.item_id
-     WHERE i.contract_id = $1 GROUP BY i.is_included
-), shown AS (
-    SELECT {COLUMNS}, {LIVE} AS live, c.listed_at, c.delisted_at, c.outcome, c.days_to_complete,
-           c.end_location_id, e.name AS end_location_name,
-           coalesce((SELECT listed FROM items WHERE is_included), '[]'::json) AS items_offered,
-           coalesce((SELECT listed FROM items WHERE NOT is_included), '[]'::json) AS items_requested
-      FROM contracts c {JOINS} LEFT JOIN stations e ON e.station_id = c.end_location_id
-     WHERE c.contract_id = $1
-)
-SELECT row_to_json(shown)::text FROM shown
-"""  # noqa: S608 - constants of this module
-
 UNKNOWN = """
 SELECT ARRAY(SELECT asked FROM unnest($1::bigint[]) asked
               WHERE NOT EXISTS (SELECT FROM regions WHERE region_id = asked)) AS region_id,
@@ -109,12 +84,6 @@ async def live_contracts(connection: Any, query: ContractQuery, after: Position 
     row = await connection.fetchrow(statement, *arguments)
     last = Position(row["last_issued"], row["last_id"]) if row["more"] else None
     return LivePage(row["items"], row["as_of"], row["coverage"], last)
-
-
-async def contract(connection: Any, contract_id: int) -> str | None:
-    """The contract, live or gone, with its items; None if it was never seen."""
-    shown: str | None = await connection.fetchval(CONTRACT, contract_id)
-    return shown
 
 
 async def unknown_ids(connection: Any, query: ContractQuery) -> dict[str, list[int]]:

@@ -3,13 +3,13 @@ from typing import Annotated
 import orjson
 from fastapi import APIRouter, Query, Response
 
-from api.answers import found, joined
+from api.answers import joined
 from api.cursors import cursor_after, position_of
-from api.dependencies import ContractId, ReadConnection
+from api.dependencies import ReadConnection
 from api.problems import InvalidRequestError, problems
 from api.queries import contracts as queries
 from api.schemas.base import BIGINT
-from api.schemas.contracts import ContractDetail, ContractPage, ContractQuery
+from api.schemas.contracts import ContractPage, ContractQuery
 
 router = APIRouter()
 
@@ -31,9 +31,3 @@ async def list_contracts(query: Annotated[ContractQuery, Query()], connection: R
     return joined(
         items=page.items, next_cursor=orjson.dumps(cursor).decode(), as_of=page.as_of or "null", coverage=page.coverage
     )
-
-
-@router.get("/{contract_id}", response_model=ContractDetail, responses=problems(404, 503))
-async def read_contract(contract_id: ContractId, connection: ReadConnection) -> Response:
-    """Answer with the contract, live or gone, and everything it holds."""
-    return found(await queries.contract(connection, contract_id), f"No contract {contract_id} was ever seen")

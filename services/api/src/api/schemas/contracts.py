@@ -108,53 +108,6 @@ class ContractSummary(ContractBase):
     items_requested: int | None = Field(description="How many items it asks for; null until they were read")
 
 
-class RolledAttribute(Shown):
-    """One attribute of an abyssal item."""
-
-    attribute_id: int
-    value: float
-
-
-class DynamicItem(Shown):
-    """What a mutaplasmid made of an item."""
-
-    state: Literal["wanted", "stored", "failed"] = Field(
-        description="wanted: its rolls are still to be read; stored; failed: set aside after days of trying"
-    )
-    source_type_id: int | None = Field(description="The type it was before; null until its rolls were read")
-    mutator_type_id: int | None = Field(description="The mutaplasmid; null until its rolls were read")
-    attributes: list[RolledAttribute] = Field(description="Empty until its rolls were read")
-
-
-class ContractItem(Shown):
-    """One stack of a contract."""
-
-    record_id: int
-    type_id: int
-    type_name: str | None
-    quantity: int
-    item_id: int | None
-    is_blueprint_copy: bool | None
-    runs: int | None
-    material_efficiency: int | None
-    time_efficiency: int | None
-    dynamic: DynamicItem | None = Field(description="Of an abyssal item; null of any other")
-
-
-class ContractDetail(ContractBase):
-    """A contract, live or gone, and everything it holds."""
-
-    live: bool = Field(description="Listed and not expired")
-    listed_at: Instant = Field(description="When it was first seen")
-    delisted_at: Instant | None = Field(description="When it was missing from a complete list")
-    outcome: str | None = Field(description="What became of it, as far as that is known")
-    days_to_complete: int | None
-    end_location_id: int | None
-    end_location_name: str | None
-    items_offered: list[ContractItem]
-    items_requested: list[ContractItem]
-
-
 class Coverage(Shown):
     """How far a region's list is known."""
 
