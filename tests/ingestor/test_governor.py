@@ -17,7 +17,7 @@ from ingestor.domain.retrying import LONGEST_AWAY, pause_after, pause_while_away
 from ingestor.esi.client import Traffic
 from ingestor.esi.errors import UpstreamUnavailableError
 from ingestor.esi.governor import DOWN_SECONDS, FAILURES_IN_A_ROW, LONGEST_PAUSE_SECONDS, Governor, Share, seconds
-from ingestor.esi.limits import SharedLimits
+from ingestor.esi.limits import LOOK_SECONDS, SharedLimits
 from support.ingestion import client
 from support.scripted_esi import answer, scripted_esi
 from support.simulated_esi import SimulatedEsi
@@ -238,20 +238,18 @@ async def test_a_pause_of_one_replica_is_kept_by_all_and_by_one_that_starts_late
     assert 30 < pause.until - time.monotonic() <= 41
 
 
-async def test_replicas_share_the_errors_that_are_left(engine: AsyncEngine, database: DatabaseSettings) -> None:
-    async with engine.begin() as connection:
-        await connection.execute(
-            text(
-                "INSERT INTO heartbeats (service, instance, beat_at, started_at, progress)"
-                " SELECT 'ingestor', n, now(), now(), '{}' FROM unnest(ARRAY['a', 'b', 'c']) n"
-            )
-        )
+async def test_replicas_share_the_errors_that_are_left_from_the_moment_they_connect(
+    engine: AsyncEngine, database: DatabaseSettings
+) -> None:
     governor = Governor(5)
     governor.observe("/status", 404, {"X-Esi-Error-Limit-Remain": "77", "X-Esi-Error-Limit-Reset": "30"})
 
     async with sharing(governor, database):
-        await eventually(lambda: governor.replicas == 3)
         await until(lambda: _reported(engine, 77))
+        async with sharing(Governor(5), database), sharing(Governor(5), database):
+            async with asyncio.timeout(LOOK_SECONDS / 2):
+                await eventually(lambda: governor.replicas == 3)
+        await eventually(lambda: governor.replicas == 1)
 
 
 async def until(condition: Callable[[], Awaitable[bool]]) -> None:

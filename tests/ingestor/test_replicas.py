@@ -9,8 +9,6 @@ from itertools import cycle
 from typing import Any
 
 import pytest
-from sqlalchemy.ext.asyncio import AsyncEngine
-from sqlalchemy.sql import text
 
 from common.settings import DatabaseSettings
 from esi_simulator.ground import Ground, read_ground
@@ -34,10 +32,6 @@ WINDOW = 3
 """Seconds of ESI's error window, where a test waits for its end."""
 START = datetime(2026, 11, 1, 12, tzinfo=UTC)
 ITEMS = "/contracts/public/items/1"
-ALIVE = text(
-    "INSERT INTO heartbeats (service, instance, beat_at, started_at, progress)"
-    " SELECT 'ingestor', n::text, now() + interval '1 hour', now(), '{}' FROM generate_series(1, 3) n"
-)
 
 
 @dataclass
@@ -75,13 +69,14 @@ class Address:
     contract_ids: Sequence[int]
 
     @asynccontextmanager
-    async def replica(self) -> AsyncIterator[Replica]:
+    async def replica(self, *, one_of: int = REPLICAS) -> AsyncIterator[Replica]:
+        """The last of so many to come."""
         governor = Governor(AT_ONCE, down_seconds=(0.2,))
         limits = asyncio.create_task(SharedLimits(governor, self.database).run())
         try:
             wishes = settings(self.url, concurrency=AT_ONCE)
             async with EsiClient(wishes, governor, retry_seconds=(0.02, 0.05)) as esi:
-                await eventually(lambda: governor.replicas == REPLICAS)
+                await eventually(lambda: governor.replicas == one_of)
                 yield Replica(esi)
         finally:
             limits.cancel()
@@ -90,7 +85,7 @@ class Address:
     @asynccontextmanager
     async def replicas(self) -> AsyncIterator[list[Replica]]:
         async with AsyncExitStack() as stack:
-            yield [await stack.enter_async_context(self.replica()) for _ in range(REPLICAS)]
+            yield [await stack.enter_async_context(self.replica(one_of=n)) for n in range(1, REPLICAS + 1)]
 
     @asynccontextmanager
     async def hammered(self, replicas: Sequence[Replica]) -> AsyncIterator[None]:
@@ -123,16 +118,14 @@ def ground() -> Ground:
 
 
 @pytest.fixture
-async def address(ground: Ground, engine: AsyncEngine, database: DatabaseSettings) -> AsyncIterator[Address]:
-    """An upstream with short windows, and a database in which three replicas are alive."""
+async def address(ground: Ground, database: DatabaseSettings) -> AsyncIterator[Address]:
+    """An upstream with short windows."""
     wishes = SimulatorSettings(
         esi_sim_start=START, esi_sim_forge_contracts=150, esi_sim_hub_contracts=0, esi_sim_error_window=WINDOW
     )
     simulator = build(wishes, ground=ground)
     upstream = SimulatorInProcess(simulator)
     items = (await upstream.truth(REGION, "items"))["items"]
-    async with engine.begin() as connection:
-        await connection.execute(ALIVE)
     async with served(simulator) as url:
         yield Address(url, upstream, database, [int(contract_id) for contract_id, held in items.items() if held])
 
@@ -152,7 +145,7 @@ async def test_between_a_420_and_its_reset_no_replica_asks_and_then_all_go_on(ad
 
 
 async def test_a_replica_that_has_asked_for_nothing_yet_keeps_the_pause_that_another_one_met(address: Address) -> None:
-    async with address.replica() as one, address.replica() as other:
+    async with address.replica(one_of=1) as one, address.replica(one_of=2) as other:
         await address.upstream.control("clock", advance=1)
         await address.upstream.control("errors", spend=100)
         await one.ask(address.contract_ids[0])

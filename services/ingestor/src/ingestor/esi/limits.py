@@ -1,4 +1,4 @@
-"""What one replica learns of upstream's limits, told to all: a row for each limit, and a NOTIFY for each pause."""
+"""What one replica learns of upstream's limits, told to all: a row for each limit, a NOTIFY for whatever is new."""
 
 import asyncio
 import time
@@ -21,6 +21,7 @@ CHANNEL = "freeport_upstream"
 LOOK_SECONDS = 5.0
 RETRY_SECONDS = 1.0
 
+RING = "SELECT pg_notify($1, '')"
 BEGIN_PAUSE = """
 /* limits.begin_pause: a longer pause that is under way stands */
 INSERT INTO upstream_limits AS l (name, paused_until, reason)
@@ -34,9 +35,11 @@ PAUSES = """
 SELECT name, extract(epoch FROM paused_until - clock_timestamp())::float8 AS seconds, reason
   FROM upstream_limits WHERE paused_until > clock_timestamp()
 """
+SESSION = "freeport-ingestor-limits"
+"""The name by which sessions of ours are told from others'."""
 REPLICAS = """
-/* limits.replicas: ingestors that were heard of lately */
-SELECT count(*) FROM heartbeats WHERE service = 'ingestor' AND beat_at > clock_timestamp() - interval '30 seconds'
+/* limits.replicas: those that share limits here, known from the moment they connect; a heartbeat would come too late */
+SELECT count(*) FROM pg_stat_activity WHERE application_name = $1 AND datname = current_database()
 """
 OBSERVE = """
 /* limits.observe */
@@ -68,6 +71,7 @@ class SharedLimits:
                 async with self._connection() as connection:
                     self._wakeup = Wakeup(connection, CHANNEL)
                     await self._wakeup.listen()
+                    await connection.execute(RING, CHANNEL)  # for the others to count us, too
                     while True:
                         await self._exchange(connection)
                         await self._wakeup.wait(LOOK_SECONDS)
@@ -86,10 +90,10 @@ class SharedLimits:
             left = pause.until - time.monotonic()
             if left > 0:
                 await connection.execute(BEGIN_PAUSE, pause.name, left, pause.reason)
-                await connection.execute("SELECT pg_notify($1, '')", CHANNEL)
+                await connection.execute(RING, CHANNEL)
         for row in await connection.fetch(PAUSES):
             self._governor.adopt(Pause(row["name"], time.monotonic() + row["seconds"], row["reason"]))
-        self._governor.replicas = max(await connection.fetchval(REPLICAS), 1)
+        self._governor.replicas = max(await connection.fetchval(REPLICAS, SESSION), 1)
         await self._report(connection)
 
     async def _report(self, connection: Any) -> None:
@@ -105,7 +109,7 @@ class SharedLimits:
     @asynccontextmanager
     async def _connection(self) -> AsyncIterator[Any]:
         connection = await asyncpg.connect(
-            self._database.dsn(), timeout=5, server_settings={"application_name": "freeport-ingestor-limits"}
+            self._database.dsn(), timeout=5, server_settings={"application_name": SESSION}
         )
         try:
             yield connection
