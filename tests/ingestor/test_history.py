@@ -69,6 +69,8 @@ async def test_a_day_behind_the_retention_becomes_statistics_and_everything_of_i
     await gone(rows, 4, MERLIN, RIFTER)
     await gone(rows, 5, type="auction", items_state="stored")
     await rows.execute("INSERT INTO bids VALUES (5, 1, 7, now())")
+    for contract_id in (1, 6, 7):
+        await rows.change(contract_id)
     await gone(rows, 6, type="courier", items_state="none")
     await gone(rows, 7, RIFTER, at=NOW - RETENTION + timedelta(days=1))
     await rows.contract(8)
@@ -87,6 +89,7 @@ async def test_a_day_behind_the_retention_becomes_statistics_and_everything_of_i
     assert [row.contract_id for row in left] == [7, 8]
     assert await offline.value("SELECT count(*) FROM bids") == 0
     assert [row[0] for row in await offline.rows("SELECT contract_id FROM contract_items")] == [7]
+    assert [row[0] for row in await offline.rows("SELECT contract_id FROM contract_changes")] == [7]
     run = await offline.run(UUID(str(command.run_id)))
     assert (run.state, run.fetched, run.changed, run.attempts) == ("succeeded", 6, 6, 0)
 

@@ -11,6 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from common.events import ContractEnriched, Dataset, IngestRequested, ItemsWanted, RunFinished, Scope
 from common.ids import new_id
+from common.tables.contracts import CATEGORY_FACET, GROUP_FACET
 from ingestor.domain.retrying import MAX_ITEM_ATTEMPTS
 from ingestor.stores.runs import Run
 from support.ingestion import NOWHERE, REGION, Ingestion, client, contract, ingestion, whole_list
@@ -65,6 +66,7 @@ async def test_items_are_stored_once_and_told_once_however_often_they_are_delive
             "single",
             2,
         )
+        assert row.facets == [34, GROUP_FACET + 18, CATEGORY_FACET + 4]
         assert await ingestor.value("SELECT count(*) FROM contract_items") == 1
         assert len(await ingestor.sent(ContractEnriched)) == 1
         (finished,) = await ingestor.sent(RunFinished)

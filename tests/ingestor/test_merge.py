@@ -6,10 +6,13 @@ from datetime import timedelta
 from decimal import Decimal
 from typing import Any
 
+import msgspec
 import pytest
 from sqlalchemy import Row
+from sqlalchemy.ext.asyncio import AsyncEngine
+from sqlalchemy.sql import text
 
-from common.events import ContractChanged, ContractDelisted, ContractListed, ItemsWanted
+from common.events import ContractChanged, ContractDelisted, ContractListed, ItemsWanted, encode
 from ingestor.domain.listing import EMPTY, Page, assemble
 from ingestor.esi.models import PublicContract
 from ingestor.stores.contracts import SupersededError
@@ -249,6 +252,59 @@ async def test_whoever_issues_a_contract_is_remembered_until_named(offline: Inge
 
     assert (first.unseen_names, second.unseen_names) == (3, 1)
     assert await offline.value("SELECT count(*) FROM names WHERE name = 'Known'") == 3
+
+
+async def noted(ingestor: Ingestion) -> list[tuple[Any, ...]]:
+    """What is kept of changes, in the order in which they happened."""
+    kept = await ingestor.rows("SELECT contract_id, change, details FROM contract_changes ORDER BY changed_at")
+    return [tuple(row) for row in kept]
+
+
+async def test_what_happens_to_a_contract_is_kept_as_it_was_told(offline: Ingestion) -> None:
+    await offline.merge(whole_list(contract(1), contract(2)))
+    before = await noted(offline)
+    await offline.merge(whole_list(contract(2, price=Decimal("7.5")), at=LATER))
+    await offline.merge(whole_list(contract(1), contract(2, price=Decimal("7.5")), at=LAST))
+
+    changed, relisted = await offline.sent(ContractChanged)
+    (gone,) = await offline.sent(ContractDelisted)
+    told = {(2, "changed"): changed, (1, "delisted"): gone, (1, "relisted"): relisted}
+    kept = {(contract_id, change): details for contract_id, change, details in await noted(offline)}
+    assert before == []
+    assert kept == {key: msgspec.json.decode(encode(event)) for key, event in told.items()}
+
+
+async def test_a_sweep_that_changed_nothing_keeps_nothing(offline: Ingestion) -> None:
+    auction = contract(2, type="auction")
+    await offline.merge(whole_list(contract(1), auction))
+
+    await offline.merge(whole_list(contract(1), replace_end(auction, 90), at=LATER))
+    await offline.merge(whole_list(contract(1), at=LAST, flaw="the pages overlap"))
+
+    assert await noted(offline) == []
+
+
+async def test_rows_that_a_merge_writes_are_locked_in_one_order_whatever_becomes_of_them(
+    offline: Ingestion, engine: AsyncEngine
+) -> None:
+    await offline.merge(whole_list(*(contract(number) for number in range(1, 7))))
+    later = whole_list(contract(2), contract(3), contract(4, price=Decimal(7)), contract(5), contract(6), at=LATER)
+    async with engine.connect() as items:  # as whoever stores items: in the order of ids
+        await items.execute(text("SELECT FROM contracts WHERE contract_id = 1 FOR UPDATE"))
+        merging = asyncio.create_task(offline.merge(later))
+        await waits_for_a_lock(offline)
+
+        await items.execute(text("SELECT FROM contracts WHERE contract_id BETWEEN 2 AND 6 FOR UPDATE NOWAIT"))
+        await items.rollback()
+
+        assert (await merging).counts["changed"] == 1
+    assert (await stored(offline, 1)).delisted_at is not None
+
+
+async def waits_for_a_lock(ingestor: Ingestion) -> None:
+    waiting = "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND datname = current_database()"
+    while not await ingestor.value(waiting):  # noqa: ASYNC110 - rows of others
+        await asyncio.sleep(0.01)
 
 
 async def test_two_merges_of_one_region_at_once_take_turns(offline: Ingestion) -> None:

@@ -55,6 +55,14 @@ async def outcome(ingestor: Ingestion, contract_id: int = 1) -> tuple[str, bool]
     return row.outcome, row.outcome_due_at is not None
 
 
+async def noted(ingestor: Ingestion) -> list[tuple[int, str]]:
+    """Outcomes that are kept beside the contracts."""
+    kept = await ingestor.rows(
+        "SELECT contract_id, details ->> 'outcome' FROM contract_changes WHERE change = 'outcome' ORDER BY contract_id"
+    )
+    return [tuple(row) for row in kept]
+
+
 def items_of(replies: Callable[[int], bytes]) -> Callable[[Asked], bytes]:
     return lambda asked: replies(int(asked.target.rsplit("/", 1)[1]))
 
@@ -87,6 +95,7 @@ async def test_one_probe_decides_and_a_change_is_told_once(engine: AsyncEngine) 
         }
         told = [(event.contract_id, event.outcome) for event in await ingestor.sent(ContractChanged)]
         assert sorted(told) == [(number, word) for number, (*_, words) in cases.items() for word in words]
+        assert await noted(ingestor) == sorted(told)
         changes = {
             event.contract_id: (event.price, event.date_expired) for event in await ingestor.sent(ContractChanged)
         }

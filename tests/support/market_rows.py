@@ -59,6 +59,9 @@ class MarketRows:
             row = {"item_id": item_id, "attribute_id": attribute_id, "value": value}
             await self._insert(tables.dynamic_item_attributes, row)
 
+    async def change(self, contract_id: int, change: str = "delisted", **details: Any) -> None:
+        await self._insert(tables.contract_changes, {"contract_id": contract_id, "change": change, "details": details})
+
     async def coverage(self, region_id: int = THE_FORGE, *, complete: bool = True, **columns: Any) -> None:
         generation = NOW - timedelta(minutes=5)
         await self._insert(

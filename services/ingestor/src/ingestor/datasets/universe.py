@@ -17,7 +17,7 @@ from ingestor.esi.client import EsiClient, Traffic
 from ingestor.esi.errors import UpstreamUnavailableError
 from ingestor.esi.governor import Share
 from ingestor.esi.models import Category, Group, ItemType, Region, Station
-from ingestor.stores import universe
+from ingestor.stores import places, universe
 from ingestor.stores.runs import Run
 
 MOST_PER_RUN = 200
@@ -84,6 +84,7 @@ class Universe:
     async def store(self, connection: AsyncConnection, run: Run, reading: Discoveries) -> Stored:
         del run
         learnt = await learn(connection, reading)
+        await places.renew(connection)
         fetched = len(reading)
         counts = {
             "fetched": fetched,

@@ -4,7 +4,7 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, NamedTuple
 from uuid import UUID
 
 from sqlalchemy import func, select
@@ -22,7 +22,8 @@ from common.messaging.outbox import Outbox
 from common.tables import coverage
 from ingestor.domain.listing import EMPTY, Listing
 from ingestor.esi.models import PublicContract
-from ingestor.stores import sql
+from ingestor.stores import changes, sql
+from ingestor.stores.places import Ways
 
 ITEMS_PATIENCE = timedelta(minutes=5)
 """How long wanted items may be on the wire or in somebody's hands before they are asked for again."""
@@ -55,11 +56,30 @@ class Merged:
     flaw: str | None
 
 
+@dataclass(frozen=True, slots=True)
+class _Absent:
+    """Live contracts that a list does not hold: those that are gone, and those that may only hide, some anew."""
+
+    gone: tuple[int, ...] = ()
+    hidden: frozenset[int] = frozenset()
+    missed: tuple[int, ...] = ()
+
+
+class _Written(NamedTuple):
+    """The rows that a list changed, added and delisted, and the contracts that stand without being in it."""
+
+    changed: Sequence[Any]
+    added: Sequence[Any]
+    gone: Sequence[Any]
+    hidden: frozenset[int]
+
+
 class ContractStore:
     """Writes `contracts`, `sweeps` and `coverage`, and tells of every change through the outbox."""
 
     def __init__(self, outbox: Outbox) -> None:
         self._outbox = outbox
+        self._ways = Ways()
 
     async def merge(self, connection: AsyncConnection, listing: Listing, *, run_id: UUID) -> Merged:
         """Make the region's rows equal `listing`, delisting only if it is without flaw.
@@ -76,8 +96,7 @@ class ContractStore:
         if listing.flaw == EMPTY and not await raw.fetchval(sql.ANY_LIVE, listing.region_id):
             listing = replace(listing, flaw=None)
         staged = bool(listing.rows) or listing.base is None
-        changed, added = await self._store_rows(raw, listing, run_id) if staged else ([], [])
-        gone, hidden = await self._delist(raw, listing)
+        changed, added, gone, hidden = await self._write(raw, listing, run_id, staged=staged)
         told = [row for row in changed if row["differs"] or row["relisted"]]
         wanted = sorted(row["contract_id"] for row in added if row["items_state"] == "wanted")
         counts = {
@@ -101,36 +120,54 @@ class ContractStore:
             unseen_names=_affected(unseen),
             at_once=at_once,
             swept_at=swept_at,
-            hidden=frozenset(hidden),
+            hidden=hidden,
             flaw=listing.flaw,
         )
 
-    async def _store_rows(self, raw: Any, listing: Listing, run_id: UUID) -> tuple[list[Any], list[Any]]:
-        """The rows that changed, and those that are new."""
-        await self._stage(raw, listing)
-        changed = await raw.fetch(sql.CHANGE)
-        return changed, await raw.fetch(sql.ADD, listing.region_id, run_id, ITEMS_PATIENCE)
+    async def _write(self, raw: Any, listing: Listing, run_id: UUID, *, staged: bool) -> _Written:
+        """Look first, hold all that is to be written at once, then write."""
+        if staged:
+            await self._stage(raw, listing)
+        differing = [row["contract_id"] for row in await raw.fetch(sql.DIFFERING)] if staged else []
+        absent = await self._absent(raw, listing)
+        if differing or absent.gone or absent.missed:
+            await raw.execute(sql.HOLD, [*differing, *absent.gone, *absent.missed])
+        if absent.missed:
+            await raw.execute(sql.MISS, absent.missed, listing.generation)
+        return _Written(
+            changed=await raw.fetch(sql.CHANGE, differing) if differing else (),
+            added=await self._add(raw, listing, run_id) if staged else (),
+            gone=await raw.fetch(sql.DELIST, absent.gone, listing.generation) if absent.gone else (),
+            hidden=absent.hidden,
+        )
 
-    async def _delist(self, raw: Any, listing: Listing) -> tuple[list[Any], list[int]]:
+    async def _add(self, raw: Any, listing: Listing, run_id: UUID) -> list[Any]:
+        """Add what is new; a courier contract with its ways."""
+        ways = await self._ways.between(raw, await raw.fetch(sql.NEW_WAYS))
+        added: list[Any] = await raw.fetch(sql.ADD, listing.region_id, run_id, ITEMS_PATIENCE, *ways.columns())
+        return added
+
+    async def _absent(self, raw: Any, listing: Listing) -> _Absent:
         """What is gone for sure, and what may only hide between two pages: that is gone when it is absent again."""
         if listing.flaw:
-            return [], []
+            return _Absent()
         if listing.base is None:
             absent = await raw.fetch(sql.ABSENT, listing.region_id)
         elif listing.gone:
             absent = await raw.fetch(sql.STILL_LIVE, sorted(listing.gone))
         else:
-            return [], []
-        hidden = [
-            row["contract_id"]
+            return _Absent()
+        hidden = {
+            row["contract_id"]: row["missing_since"]
             for row in absent
             if listing.may_hide(row["contract_id"])
             and (row["missing_since"] is None or row["missing_since"] >= listing.generation)
-        ]
-        if hidden:
-            await raw.execute(sql.MISS, hidden, listing.generation)
-        gone = sorted({row["contract_id"] for row in absent} - set(hidden))
-        return await raw.fetch(sql.DELIST, gone, listing.generation) if gone else [], hidden
+        }
+        return _Absent(
+            gone=tuple(row["contract_id"] for row in absent if row["contract_id"] not in hidden),
+            hidden=frozenset(hidden),
+            missed=tuple(contract_id for contract_id, missing_since in hidden.items() if missing_since is None),
+        )
 
     async def want_items(self, connection: AsyncConnection, region_id: int, contract_ids: Sequence[int]) -> None:
         """Ask for the items of `contract_ids`, in chunks that spread over replicas."""
@@ -183,6 +220,7 @@ class ContractStore:
             )
             for row in gone
         ]
+        await changes.note(connection, [*changed, *delisted])
         await self._outbox.write(connection, [*listed, *changed, *delisted])
 
 

@@ -78,6 +78,10 @@ RETURNING contract_id
 REMOVE_ITEMS = text("/* history.remove_items */ DELETE FROM contract_items WHERE contract_id = ANY(:contract_ids)")
 REMOVE_BIDS = text("/* history.remove_bids */ DELETE FROM bids WHERE contract_id = ANY(:contract_ids)")
 
+REMOVE_CHANGES = text("""
+/* history.remove_changes */ DELETE FROM contract_changes WHERE contract_id = ANY(:contract_ids)
+""")
+
 REMOVE_RUNS = text(f"""
 /* history.remove_runs */
 DELETE FROM runs WHERE run_id IN (
@@ -134,8 +138,8 @@ async def remove(connection: AsyncConnection, of: RegionDay, *, most: int) -> in
     """Remove the next contracts of a day that is rolled up, with what they held; says how many."""
     removed = await connection.scalars(REMOVE, {"most": most, **of.arguments()})
     contract_ids = sorted(removed)
-    await connection.execute(REMOVE_ITEMS, {"contract_ids": contract_ids})
-    await connection.execute(REMOVE_BIDS, {"contract_ids": contract_ids})
+    for statement in (REMOVE_ITEMS, REMOVE_BIDS, REMOVE_CHANGES):
+        await connection.execute(statement, {"contract_ids": contract_ids})
     return len(contract_ids)
 
 

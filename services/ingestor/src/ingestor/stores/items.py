@@ -13,6 +13,7 @@ from sqlalchemy.sql import text
 from common.database import asyncpg_connection
 from common.events import ContractEnriched
 from common.messaging.outbox import Outbox
+from common.tables.contracts import CATEGORY_FACET, GROUP_FACET
 from ingestor.domain.retrying import ANOTHER_DAY, MAX_ITEM_ATTEMPTS, pause_after, pause_while_away
 from ingestor.domain.summary import VERSION, Summary, TypeFacts, summarise
 from ingestor.domain.valuation import Price, Valuation, value
@@ -20,7 +21,8 @@ from ingestor.esi.items import ItemsMissing, ItemsRead
 from ingestor.esi.models import PublicItem
 from ingestor.stores import dynamic_items, sql, valuing
 
-SUMMARY_COLUMNS, POSTPONE_COLUMNS = 16, 5
+LARGEST_FACET = 2**31 - 1
+SUMMARY_COLUMNS, POSTPONE_COLUMNS = 17, 5
 """How many arrays the two statements take."""
 
 WANTED_OF = text("""
@@ -59,6 +61,8 @@ class Described(NamedTuple):
     value: Valuation
     rolled: Sequence[tuple[int, int]] = ()
     """Items (and their types) whose attributes somebody rolled."""
+    facets: Sequence[int] = ()
+    """By which types, groups and categories it is found."""
 
 
 class ItemStore:
@@ -159,7 +163,13 @@ async def described(
     prices = await prices_of(connection, {item.type_id for entry in read for item in entry.items})
     known = [entry for entry in read if all(item.type_id in facts for item in entry.items)]
     return [
-        Described(entry, summarise(entry.items, facts), value(entry.items, facts, prices), _rolled(entry.items, facts))
+        Described(
+            entry,
+            summarise(entry.items, facts),
+            value(entry.items, facts, prices),
+            _rolled(entry.items, facts),
+            facets(entry.items, facts),
+        )
         for entry in known
     ]
 
@@ -175,6 +185,18 @@ async def prices_of(connection: AsyncConnection, type_ids: Collection[int]) -> d
     raw = await asyncpg_connection(connection)
     await raw.execute(valuing.VALUE_BY_THESE)
     return {row[0]: Price(*row[1:]) for row in await raw.fetch(PRICES_OF, list(type_ids))}
+
+
+def facets(items: Sequence[PublicItem], facts: Mapping[int, TypeFacts]) -> list[int]:
+    """What `items` offer as `contracts.facets` has it: ascending, each once. Ids too large for it are left out."""
+    offered = {item.type_id for item in items if item.is_included}
+    groups = {facts[type_id].group_id for type_id in offered}
+    categories = {facts[type_id].category_id for type_id in offered}
+    return [
+        *sorted(type_id for type_id in offered if type_id < GROUP_FACET),
+        *sorted(GROUP_FACET + group_id for group_id in groups if GROUP_FACET + group_id < CATEGORY_FACET),
+        *sorted(CATEGORY_FACET + number for number in categories if CATEGORY_FACET + number <= LARGEST_FACET),
+    ]
 
 
 def _rolled(items: Sequence[PublicItem], facts: Mapping[int, TypeFacts]) -> list[tuple[int, int]]:
@@ -193,7 +215,7 @@ def _state(contract: Any, *, over: bool) -> str:
 
 
 def _summary_row(of: Described) -> tuple[object, ...]:
-    entry, summary, worth, _ = of
+    entry, summary, worth, _, facets = of
     blueprint = summary.blueprint
     return (
         entry.contract_id,
@@ -208,6 +230,7 @@ def _summary_row(of: Described) -> tuple[object, ...]:
         blueprint.runs if blueprint else None,
         summary.packaged_volume,
         *worth,
+        f"{{{','.join(map(str, facets))}}}",
     )
 
 

@@ -13,6 +13,7 @@ from common.events import ContractChanged
 from common.messaging.outbox import Outbox
 from common.tables import contracts
 from ingestor.domain.outcome import Departure, Outcome
+from ingestor.stores import changes
 
 DUE = text("""
 /* outcomes.due: the newest first, for they are asked about; of each the list that was the first without it */
@@ -111,5 +112,6 @@ class OutcomeStore:
             for row in rows
             if of[row["contract_id"]].outcome not in {None, row["outcome"]}
         ]
+        await changes.note(connection, changed)
         await self._outbox.write(connection, changed)
         return len(changed)

@@ -38,11 +38,7 @@ ON CONFLICT (region_id) DO UPDATE SET region_id = c.region_id
 RETURNING generation, swept_at
 """
 
-CHANGE = """
-/* contracts.change: only rows that differ are written. An auction's dates are coarse and drift with every generation
-   (its true end is the latest seen), so they alone are no change, and are written only when they drifted far, or when
-   the contract would else be taken for over. Rows are locked in the order in which everybody locks them. */
-WITH judged AS MATERIALIZED (
+_JUDGED = """
   SELECT l.contract_id, c.delisted_at IS NOT NULL AS relisted,
          CASE WHEN l.type = 'auction' THEN greatest(c.date_expired, l.date_expired) ELSE l.date_expired END AS expires,
          (c.type, c.price, c.buyout, c.reward, c.collateral, c.volume, c.title, c.for_corporation)
@@ -54,29 +50,60 @@ WITH judged AS MATERIALIZED (
            AS drifted,
          c.missing_since IS NOT NULL AS found
     FROM listing l JOIN contracts c USING (contract_id)
-), held AS MATERIALIZED (
-  SELECT contract_id FROM contracts c JOIN judged j USING (contract_id)
-   WHERE j.differs OR j.relisted OR j.drifted OR j.found ORDER BY contract_id FOR UPDATE OF c
-)
+"""
+_TO_WRITE = "j.differs OR j.relisted OR j.drifted OR j.found"
+
+DIFFERING = f"""
+/* contracts.differing: only rows that differ are written. An auction's dates are coarse and drift with every generation
+   (its true end is the latest seen), so they alone are no change, and are written only when they drifted far, or when
+   the contract would else be taken for over. */
+SELECT contract_id FROM ({_JUDGED}) j WHERE {_TO_WRITE}
+"""  # noqa: S608 - our own conditions
+
+HOLD = """
+/* contracts.hold: all stored rows that a merge is going to write, before it writes the first. Everybody who locks
+   several contracts does it by one statement in the order of their ids; a merge that held what changed and then locked
+   what is gone would meet whoever stores items of both on the way, and one of the two would die of it. */
+SELECT count(*) FROM (
+  SELECT FROM contracts WHERE contract_id = ANY($1::bigint[]) ORDER BY contract_id FOR UPDATE) held
+"""
+
+CHANGE = f"""
+/* contracts.change: judged anew, for whoever held the rows before may have written them */
+WITH judged AS MATERIALIZED ({_JUDGED} WHERE contract_id = ANY($1::bigint[]))
 UPDATE contracts c
    SET type = l.type, price = l.price, buyout = l.buyout, reward = l.reward, collateral = l.collateral,
        volume = l.volume, title = l.title, for_corporation = l.for_corporation, date_expired = j.expires,
        missing_since = NULL, delisted_at = NULL, outcome = NULL, outcome_due_at = NULL, outcome_attempts = 0,
        bids_due_at = CASE WHEN l.type <> 'auction' THEN NULL WHEN j.relisted THEN now() ELSE c.bids_due_at END
-  FROM held JOIN judged j USING (contract_id) JOIN listing l USING (contract_id)
- WHERE c.contract_id = held.contract_id
+  FROM judged j JOIN listing l USING (contract_id)
+ WHERE c.contract_id = j.contract_id AND ({_TO_WRITE})
 RETURNING c.contract_id, j.relisted, j.differs, c.date_expired
+"""  # noqa: S608 - our own conditions
+
+NEW_WAYS = """
+/* contracts.new_ways: what new courier contracts are carried from and to, as far as it is known */
+SELECT DISTINCT a.system_id, b.system_id AS end_system_id
+  FROM listing l JOIN stations a ON a.station_id = l.start_location_id
+                 JOIN stations b ON b.station_id = l.end_location_id
+ WHERE l.type = 'courier' AND NOT EXISTS (SELECT FROM contracts c WHERE c.contract_id = l.contract_id)
 """
 
 ADD = f"""
-/* contracts.add */
+/* contracts.add: $4 to $7 are ways, by their ends */
 INSERT INTO contracts ({", ".join(LISTING_COLUMNS)}, region_id, items_state, items_run_id, items_sent_at, items_due_at,
-                       bids_due_at)
+                       bids_due_at, system_id, security, end_system_id, jumps, jumps_high_security)
 SELECT {", ".join("l." + column for column in LISTING_COLUMNS)}, $1,
        CASE WHEN l.type IN ('item_exchange', 'auction') THEN 'wanted' ELSE 'none' END, $2, now(),
        CASE WHEN l.type IN ('item_exchange', 'auction') THEN now() + $3 END,
-       CASE WHEN l.type = 'auction' THEN now() END
+       CASE WHEN l.type = 'auction' THEN now() END, a.system_id, s.security, b.system_id, w.jumps, w.high_security
   FROM listing l
+       LEFT JOIN stations a ON a.station_id = l.start_location_id
+       LEFT JOIN systems s ON s.system_id = a.system_id
+       LEFT JOIN stations b ON b.station_id = l.end_location_id
+       LEFT JOIN unnest($4::bigint[], $5::bigint[], $6::smallint[], $7::smallint[])
+         AS w (origin, destination, jumps, high_security)
+         ON l.type = 'courier' AND w.origin = a.system_id AND w.destination = b.system_id
  WHERE NOT EXISTS (SELECT FROM contracts c WHERE c.contract_id = l.contract_id)
  ORDER BY l.contract_id
 ON CONFLICT (contract_id) DO NOTHING
@@ -107,26 +134,18 @@ SELECT contract_id, missing_since FROM contracts WHERE contract_id = ANY($1::big
 
 MISS = """
 /* contracts.miss: absent for the first time, where it may only have slipped between two pages */
-WITH held AS MATERIALIZED (
-  SELECT contract_id FROM contracts
-   WHERE contract_id = ANY($1::bigint[]) AND missing_since IS NULL ORDER BY contract_id FOR UPDATE
-)
-UPDATE contracts c SET missing_since = $2 FROM held WHERE c.contract_id = held.contract_id
+UPDATE contracts SET missing_since = $2 WHERE contract_id = ANY($1::bigint[])
 """
 
 DELIST = """
 /* contracts.delist: only ever run for a complete, consistent list. Items still wanted get their last chance at once. */
-WITH held AS MATERIALIZED (
-  SELECT contract_id FROM contracts
-   WHERE contract_id = ANY($1::bigint[]) AND delisted_at IS NULL ORDER BY contract_id FOR UPDATE
-)
-UPDATE contracts c
+UPDATE contracts
    SET delisted_at = now(), missing_since = NULL, bids_due_at = NULL,
        items_due_at = CASE WHEN items_state = 'wanted' THEN now() ELSE items_due_at END,
        outcome = CASE WHEN type <> 'auction' AND date_expired <= $2 THEN 'expired' ELSE 'unknown' END,
        outcome_due_at = CASE WHEN type IN ('item_exchange', 'auction') THEN now() + interval '5 seconds' END
-  FROM held WHERE c.contract_id = held.contract_id
-RETURNING c.contract_id, c.outcome
+ WHERE contract_id = ANY($1::bigint[]) AND delisted_at IS NULL
+RETURNING contract_id, outcome
 """
 
 COVER = """
@@ -187,13 +206,14 @@ UPDATE contracts c
        items_offered = s.items_offered, items_requested = s.items_requested, is_blueprint_copy = s.is_blueprint_copy,
        material_efficiency = s.material_efficiency, time_efficiency = s.time_efficiency, runs = s.runs,
        packaged_volume = s.packaged_volume, value_buy = s.value_buy, value_sell = s.value_sell,
-       value_average = s.value_average, value_lines = s.value_lines, value_lines_priced = s.value_lines_priced
+       value_average = s.value_average, value_lines = s.value_lines, value_lines_priced = s.value_lines_priced,
+       facets = s.facets::int[]
   FROM unnest($2::bigint[], $3::text[], $4::text[], $5::boolean[], $6::int[], $7::int[], $8::boolean[], $9::smallint[],
               $10::smallint[], $11::int[], $12::float8[], $13::numeric[], $14::numeric[], $15::numeric[], $16::int[],
-              $17::int[])
+              $17::int[], $18::text[])
     AS s (contract_id, label, composition, contains_ship, items_offered, items_requested, is_blueprint_copy,
           material_efficiency, time_efficiency, runs, packaged_volume, value_buy, value_sell, value_average,
-          value_lines, value_lines_priced)
+          value_lines, value_lines_priced, facets)
  WHERE c.contract_id = s.contract_id
 """
 

@@ -23,6 +23,7 @@ from common.tables import (
     types,
     universe_versions,
 )
+from ingestor.stores import places
 from ingestor.stores.dynamic_items import want_held
 
 Records = Iterator[tuple[object, ...]]
@@ -65,6 +66,7 @@ async def load_packaged(connection: AsyncConnection) -> bool:
         await _upsert(raw, table, records)
     await connection.execute(insert(universe_versions).values(version=universe.VERSION))
     await want_held(connection)
+    await places.renew(connection, ways=True)
     return True
 
 
