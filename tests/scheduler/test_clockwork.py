@@ -17,11 +17,10 @@ from common.events import Dataset, ScheduleDue, Scope, Topic
 from common.ids import new_id
 from common.messaging.outbox import Outbox
 from common.settings import DatabaseSettings
+from common.slots import Interval, Overlap, first_now
 from common.tables import outbox, runs, schedule_slots, schedules
 from scheduler import clockwork, defaults
 from scheduler.clockwork import Clockwork
-from scheduler.domain.fates import Overlap
-from scheduler.domain.intervals import Interval, first_now
 from scheduler.settings import SchedulerSettings
 from scheduler.stores import schedules as store
 

@@ -32,10 +32,10 @@ from common.messaging.consuming import Consumers, Subscription
 from common.messaging.delivery import Delivery, handled
 from common.messaging.outbox import Outbox
 from common.settings import DatabaseSettings, KafkaSettings
+from common.slots import Upstream
 from common.tables import dead_letters, inbox, outbox, runs, schedule_slots, schedules
 from common.telemetry import continued
 from scheduler.clockwork import Clockwork
-from scheduler.domain.upstream import Upstream
 from scheduler.handlers.run_told import RunTold, run_told
 from scheduler.stores import schedules as store
 from support.wire import Message, produce

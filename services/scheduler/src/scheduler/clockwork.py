@@ -16,9 +16,9 @@ from common.logs import get_logger
 from common.messaging.outbox import Outbox
 from common.messaging.wakeup import Wakeup
 from common.settings import DatabaseSettings
+from common.slots import Interval
 from common.telemetry import continued, tracing
-from scheduler.domain.fates import Fate, decide
-from scheduler.domain.intervals import Interval
+from scheduler.domain.fates import Fate, Rules, Situation, decide
 from scheduler.stores import schedules
 from scheduler.stores.schedules import CHANNEL, DecidedSlot, DueSchedule
 
@@ -117,9 +117,10 @@ def _plan(schedule: DueSchedule) -> tuple[list[tuple[datetime, Fate]], datetime]
         slots = timing.between(schedule.next_due_at, schedule.now, at_most=SLOTS_AT_ONCE)
         next_due_at = timing.after(slots[-1] if slots else schedule.now)
         newer_to_come = next_due_at <= schedule.now
-        fates = decide(slots, overlap=definition.overlap, busy=schedule.busy, newer_to_come=newer_to_come)
-        return fates, next_due_at
-    fates = decide([schedule.next_due_at], overlap=definition.overlap, busy=schedule.busy)
+        at = Situation(schedule.now, busy=schedule.busy, newer_to_come=newer_to_come)
+        return decide([(slot, slot) for slot in slots], Rules(definition.overlap), at).fates, next_due_at
+    due = [(schedule.next_due_at, schedule.next_due_at)]
+    fates = decide(due, Rules(definition.overlap), Situation(schedule.now, busy=schedule.busy)).fates
     fired_at = schedule.now if fates[-1][1] == "fired" else schedule.fired_at
     return fates, timing.after(schedule.now, fired_at=fired_at, fresh_until=schedule.fresh_until)
 

@@ -6,8 +6,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from common.events import Dataset, Scope
 from common.logs import get_logger
-from scheduler.domain.intervals import Interval, first_now
-from scheduler.domain.upstream import Upstream
+from common.slots import Interval, Upstream, first_now
 from scheduler.settings import SchedulerSettings
 from scheduler.stores import schedules
 from scheduler.stores.schedules import Definition

@@ -12,8 +12,8 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from sqlalchemy.sql import text
 
 from common.events import Dataset, Scope
+from common.slots import latest
 from common.tables import schedules
-from scheduler.domain.upstream import latest
 from scheduler.stores.schedules import CHANNEL, upstream_of
 
 TOLD = text("""

@@ -13,10 +13,9 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from sqlalchemy.sql import text
 
 from common.events import Dataset, Scope
+from common.slots import Interval, Overlap, Upstream
 from common.tables import schedule_slots, schedules
-from scheduler.domain.fates import Fate, Overlap
-from scheduler.domain.intervals import Interval
-from scheduler.domain.upstream import Upstream
+from scheduler.domain.fates import Fate
 
 CHANNEL = "freeport_schedules"
 """NOTIFY on it when a schedule was added or changed."""

@@ -3,8 +3,7 @@ from datetime import UTC, datetime, timedelta
 from hypothesis import given
 from hypothesis import strategies as st
 
-from scheduler.domain.fates import decide
-from scheduler.domain.intervals import EPOCH, Interval, first_now
+from common.slots import EPOCH, Interval, first_now
 
 SECOND = timedelta(seconds=1)
 MANY = 10_000
@@ -83,22 +82,3 @@ def test_a_new_schedule_s_first_slot_is_the_second_in_which_it_is_made(moment: d
     second = moment.replace(microsecond=0)
 
     assert first_now(seconds * SECOND, moment).at_or_after(second) == second
-
-
-@given(due=st.lists(moments, max_size=20, unique=True).map(sorted), busy=st.booleans())
-def test_only_the_newest_of_the_slots_that_have_come_is_acted_on(*, due: list[datetime], busy: bool) -> None:
-    fates = decide(due, overlap="skip", busy=busy)
-
-    assert [slot for slot, _ in fates] == due
-    assert {fate for _, fate in fates[:-1]} <= {"skipped_catchup"}
-    assert [fate for _, fate in fates[-1:]] == (["skipped_overlap" if busy else "fired"] if due else [])
-
-
-@given(st.lists(moments, min_size=1, max_size=20, unique=True).map(sorted))
-def test_none_is_acted_on_while_a_newer_one_is_to_come(due: list[datetime]) -> None:
-    assert {fate for _, fate in decide(due, overlap="allow_all", busy=False, newer_to_come=True)} == {"skipped_catchup"}
-
-
-@given(moments)
-def test_a_schedule_that_allows_all_fires_while_its_last_run_is_under_way(slot: datetime) -> None:
-    assert decide([slot], overlap="allow_all", busy=True) == [(slot, "fired")]

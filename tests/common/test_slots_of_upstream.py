@@ -4,7 +4,7 @@ from functools import reduce
 from hypothesis import given
 from hypothesis import strategies as st
 
-from scheduler.domain.upstream import Upstream, latest
+from common.slots import Upstream, latest
 
 moments = st.integers(0, 86_400_000_000).map(
     lambda microseconds: datetime(2026, 11, 1, tzinfo=UTC) + timedelta(microseconds=microseconds)
