@@ -16,6 +16,14 @@ JITA_STATION, STRUCTURE = 60003760, 1_030_000_000_000
 RIFTER, MERLIN, TRITANIUM = 587, 603, 34
 NOW = datetime.now(UTC).replace(microsecond=123456)
 
+FACETS = """
+UPDATE contracts SET facets = ARRAY(
+    SELECT DISTINCT facet FROM contract_items i LEFT JOIN types t USING (type_id) LEFT JOIN groups g USING (group_id),
+           unnest(ARRAY[i.type_id, t.group_id + 1000000000, g.category_id + 2000000000]) AS facet
+     WHERE i.contract_id = :contract_id AND i.is_included AND facet IS NOT NULL ORDER BY facet)::int[]
+ WHERE contract_id = :contract_id
+"""
+
 
 class MarketRows:
     """Writes one row at a time, each valid without any argument."""
@@ -48,8 +56,10 @@ class MarketRows:
         return await self.contract(contract_id, items_state="wanted", contains_ship=None)
 
     async def item(self, contract_id: int, type_id: int, *, offered: bool = True, **columns: Any) -> None:
+        """One stack, and the facets it gives its contract."""
         record = {"record_id": new_id().int % 2**62, "quantity": 1, "is_included": offered, **columns}
         await self._insert(tables.contract_items, {"contract_id": contract_id, "type_id": type_id, **record})
+        await self.execute(FACETS, contract_id=contract_id)
 
     async def rolls(self, item_id: int, attributes: Mapping[int, float], **columns: Any) -> None:
         """What a mutaplasmid made of an item; still wanted without `attributes`."""

@@ -4,7 +4,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from api.cursors import Position
+from api.queries import filters
 from api.queries.arguments import Arguments
+from api.queries.filters import LIVE
 from api.schemas.contracts import ContractQuery
 
 COLUMNS = """
@@ -23,7 +25,6 @@ JOINS = """
        LEFT JOIN names i ON i.entity_id = c.issuer_id
        LEFT JOIN names k ON k.entity_id = c.issuer_corporation_id
 """
-LIVE = "c.delisted_at IS NULL AND c.date_expired > now()"
 
 PAGE = """
 WITH page AS (
@@ -52,14 +53,6 @@ SELECT (SELECT coalesce(json_agg(shown ORDER BY date_issued DESC, contract_id DE
        (SELECT coalesce(json_agg(covered ORDER BY region_id)::text, '[]') FROM covered) AS coverage
 """
 
-UNKNOWN = """
-SELECT ARRAY(SELECT asked FROM unnest($1::bigint[]) asked
-              WHERE NOT EXISTS (SELECT FROM regions WHERE region_id = asked)) AS region_id,
-       ARRAY(SELECT asked FROM unnest($2::bigint[]) asked
-              WHERE NOT EXISTS (SELECT FROM types WHERE type_id = asked)
-                AND NOT EXISTS (SELECT FROM contract_items WHERE type_id = asked AND is_included)) AS type_id
-"""
-
 
 @dataclass(frozen=True, slots=True)
 class LivePage:
@@ -86,35 +79,11 @@ async def live_contracts(connection: Any, query: ContractQuery, after: Position 
     return LivePage(row["items"], row["as_of"], row["coverage"], last)
 
 
-async def unknown_ids(connection: Any, query: ContractQuery) -> dict[str, list[int]]:
-    """Ids in `query` that stand for nothing, by parameter. A type that is only just on offer is known."""
-    row = await connection.fetchrow(UNKNOWN, query.region_id, query.type_id)
-    return {name: ids for name, ids in row.items() if ids}
-
-
 def _conditions(query: ContractQuery, after: Position | None, arguments: Arguments) -> list[str]:
-    place = arguments.place
-    conditions = [LIVE]
-    if len(query.region_id) == 1:
-        # Equality, not ANY: the region's index then gives the order, too.
-        conditions.append(f"c.region_id = {place(query.region_id[0])}::bigint")
-    elif query.region_id:
-        conditions.append(f"c.region_id = ANY({place(query.region_id)}::bigint[])")
-    if query.contract_type:
-        conditions.append(f"c.type = ANY({place(list(query.contract_type))}::text[])")
-    if query.type_id:
-        conditions.append(
-            "EXISTS (SELECT FROM contract_items o WHERE o.contract_id = c.contract_id AND o.is_included"
-            f" AND o.type_id = ANY({place(query.type_id)}::bigint[]))"
-        )
-    if query.ships_only is not None:
-        conditions.append("c.contains_ship IS TRUE" if query.ships_only else "c.contains_ship IS NOT TRUE")
-    if query.price_min is not None:
-        conditions.append(f"c.price >= {place(query.price_min)}::numeric")
-    if query.price_max is not None:
-        conditions.append(f"c.price <= {place(query.price_max)}::numeric")
+    conditions = [filters.where(query, arguments)]
     if after is not None:
         conditions.append(
-            f"(c.date_issued, c.contract_id) < ({place(after.at)}::timestamptz, {place(after.tie)}::bigint)"
+            f"(c.date_issued, c.contract_id) < ({arguments.place(after.at)}::timestamptz,"
+            f" {arguments.place(after.tie)}::bigint)"
         )
     return conditions

@@ -8,6 +8,7 @@ from api.cursors import cursor_after, position_of
 from api.dependencies import ReadConnection
 from api.problems import InvalidRequestError, problems
 from api.queries import contracts as queries
+from api.queries.known import unknown_values
 from api.schemas.base import BIGINT
 from api.schemas.contracts import ContractPage, ContractQuery
 
@@ -22,10 +23,9 @@ async def list_contracts(query: Annotated[ContractQuery, Query()], connection: R
     filter are alternatives. `coverage` says of which regions, as of when, and what could not be judged yet.
     """
     after = position_of(query.cursor, query, greatest_tie=BIGINT)
-    if query.region_id or query.type_id:
-        unknown = await queries.unknown_ids(connection, query)
-        if unknown:
-            raise InvalidRequestError({name: f"nothing has the id {ids[0]}" for name, ids in unknown.items()})
+    unknown = await unknown_values(connection, query)
+    if unknown:
+        raise InvalidRequestError(unknown)
     page = await queries.live_contracts(connection, query, after)
     cursor = cursor_after(page.last, query) if page.last else None
     return joined(

@@ -1,51 +1,18 @@
-from decimal import Decimal
-from enum import StrEnum
-from typing import Annotated, Literal
+from typing import Literal
 
-from pydantic import BaseModel, Field, ValidationInfo, WithJsonSchema, field_validator
+from pydantic import Field
 
-from api.schemas.base import CubicMetres, Id, Instant, Isk, Shown
-
-IskBound = Annotated[
-    Decimal,
-    Field(ge=0, le=10**18, allow_inf_nan=False),
-    WithJsonSchema({"type": "number", "minimum": 0, "maximum": 10**18}),
-]
+from api.schemas.base import CubicMetres, Instant, Isk, Shown
+from api.schemas.contract_filters import ContractFilters
 
 
-class ContractType(StrEnum):
-    """What kind of contract it is, in the words of ESI."""
+class ContractQuery(ContractFilters):
+    """Which contracts, and which page of them."""
 
-    UNKNOWN = "unknown"
-    ITEM_EXCHANGE = "item_exchange"
-    AUCTION = "auction"
-    COURIER = "courier"
-    LOAN = "loan"
-
-
-class ContractQuery(BaseModel):
-    """Which live contracts, and which page of them."""
-
-    region_id: list[Id] = Field([], max_length=100, description="In any of these regions")
-    contract_type: list[ContractType] = Field([], max_length=10, description="Of any of these types")
-    type_id: list[Id] = Field([], max_length=100, description="That offer an item of any of these types")
-    ships_only: bool | None = Field(
-        None, description="true: that offer a ship. false: all others, those whose items are not known yet included"
-    )
-    price_min: IskBound | None = Field(None, description="Whose price is at least this; ISK")
-    price_max: IskBound | None = Field(None, description="Whose price is at most this; ISK")
     limit: int = Field(50, ge=1, le=200, description="Contracts on a page, at most")
     cursor: str | None = Field(
         None, max_length=200, description="`next_cursor` of the page before; the filters stay the same"
     )
-
-    @field_validator("price_max")
-    @classmethod
-    def _above_the_minimum(cls, price_max: Decimal | None, others: ValidationInfo) -> Decimal | None:
-        price_min = others.data.get("price_min")
-        if price_min is not None and price_max is not None and price_max < price_min:
-            raise ValueError("is below price_min")
-        return price_max
 
 
 class ContractBase(Shown):

@@ -1,0 +1,213 @@
+"""The filters of a list as SQL, for whoever reads contracts: lists, exports, deals."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+
+from api.queries.arguments import Arguments
+from api.schemas.contract_filters import ITEM_RANGES, RANGES, ContractFilters, State
+from common.tables.contracts import CATEGORY_FACET, GROUP_FACET
+
+LIVE = "c.delisted_at IS NULL AND c.date_expired > now()"
+GONE = "(c.delisted_at IS NOT NULL OR c.date_expired <= now())"
+UNREAD = "c.composition IS NULL AND c.items_state IN ('wanted', 'failed')"
+"""Nobody knows yet what it holds. A courier contract holds nothing, and that is known."""
+UNVALUED = "c.value_ratio IS NULL AND c.items_state <> 'none' AND c.composition IS NOT NULL"
+"""Its items were read, and its price cannot be compared with what they are worth."""
+IS_COPY = "(o.is_blueprint_copy IS TRUE OR o.runs >= 0)"
+"""As the ingestor judges: an original has no flag, or it is false; and no runs, or -1."""
+
+_STATES = {State.LIVE: [LIVE], State.GONE: [GONE], State.ALL: []}
+_NUMERIC, _DOUBLE, _INT = "numeric", "float8", "int"
+_KINDS = {
+    "price": _NUMERIC,
+    "buyout": _NUMERIC,
+    "collateral": _NUMERIC,
+    "reward": _NUMERIC,
+    "volume": _DOUBLE,
+    "reward_per_m3": _DOUBLE,
+    "days_to_complete": _INT,
+    "value_ratio": _DOUBLE,
+}
+_UNJUDGED_WITH = {"items": ("items", "rolls", "value")}
+"""What rests on its items too."""
+_OF_ITEMS = {"runs": "o.runs", "me": "o.material_efficiency", "te": "o.time_efficiency"}
+
+
+@dataclass(frozen=True, slots=True)
+class Conditions:
+    """What has to hold. `certain` can be judged of every contract; the rest is by what may be unknown.
+
+    `unknown` says for each of those when that is so: the contract is then not in the list, whatever the truth is.
+    """
+
+    certain: list[str] = field(default_factory=list)
+    judged: dict[str, list[str]] = field(default_factory=dict)
+    unknown: dict[str, str] = field(default_factory=dict)
+
+    def all(self) -> list[str]:
+        """Every condition, to be joined by AND."""
+        return [*self.certain, *(each for held in self.judged.values() for each in held)]
+
+    def excluded(self, reason: str) -> list[str]:
+        """The conditions of those that are missing because of this alone: all that can be judged of them holds."""
+        unjudged = _UNJUDGED_WITH.get(reason, (reason,))
+        others = [each for name, held in self.judged.items() if name not in unjudged for each in held]
+        return [*self.certain, *others, self.unknown[reason]]
+
+
+def where(filters: ContractFilters, arguments: Arguments) -> str:
+    """The filters as one condition on `contracts c`; their values are added to `arguments`. Knows nothing of pages."""
+    return " AND ".join(conditions(filters, arguments).all()) or "true"
+
+
+def conditions(filters: ContractFilters, arguments: Arguments) -> Conditions:
+    """The filters as conditions on `contracts c`; their values are added to `arguments`."""
+    made = Conditions(certain=[*_STATES[filters.wanted_state], *_certain(filters, arguments)])
+    _judge(made, "system", _of_place(filters, arguments), "c.system_id IS NULL")
+    _judge(made, "items", _of_items(filters, arguments), UNREAD)
+    _judge(made, "rolls", _of_rolls(filters, arguments), _rolls_unread(filters, arguments))
+    _judge(made, "value", _range("c.value_ratio", filters, "value_ratio", arguments), UNVALUED)
+    if made.judged.keys() & {"rolls", "value"}:
+        made.unknown["items"] = UNREAD
+    return made
+
+
+def _judge(made: Conditions, reason: str, held: Iterable[str], unknown: str) -> None:
+    listed = list(held)
+    if listed:
+        made.judged[reason] = listed
+        made.unknown[reason] = unknown
+
+
+def _certain(filters: ContractFilters, arguments: Arguments) -> Iterable[str]:
+    yield from _one_of("c.region_id", filters.region_id, "bigint", arguments)
+    yield from _one_of("c.start_location_id", filters.station_id, "bigint", arguments)
+    yield from _one_of("c.type", filters.contract_type, "text", arguments)
+    yield from _one_of("c.outcome", filters.outcome, "text", arguments)
+    yield from _one_of("c.issuer_id", filters.issuer_id, "bigint", arguments)
+    yield from _one_of("c.issuer_corporation_id", filters.issuer_corporation_id, "bigint", arguments)
+    for name in RANGES:
+        if name != "value_ratio":
+            yield from _range(f"c.{name}", filters, name, arguments)
+    if filters.issued_after is not None:
+        yield f"c.date_issued > {arguments.place(filters.issued_after)}::timestamptz"
+    if filters.expires_before is not None:
+        yield f"c.date_expired < {arguments.place(filters.expires_before)}::timestamptz"
+    # What is false of the others may be unknown of them: nothing is excluded by it.
+    if filters.ships_only is False:
+        yield "c.contains_ship IS NOT TRUE"
+    if filters.single_item is False:
+        yield "c.composition IS DISTINCT FROM 'single'"
+    if filters.want_to_buy is False:
+        yield "c.composition IS DISTINCT FROM 'want_to_buy'"
+    if filters.is_bpc is False:
+        yield f"NOT {_offers([*_bounds(filters, arguments), IS_COPY])}"
+
+
+def _of_place(filters: ContractFilters, arguments: Arguments) -> list[str]:
+    return [
+        *_one_of("c.system_id", filters.system_id, "bigint", arguments),
+        *_one_of("c.security", filters.security, "text", arguments),
+    ]
+
+
+def _of_items(filters: ContractFilters, arguments: Arguments) -> Iterable[str]:
+    held: list[str] = []
+    if filters.ships_only:
+        held.append("c.contains_ship")
+    if filters.single_item:
+        held.append("c.composition = 'single'")
+    if filters.want_to_buy:
+        held.append("c.composition = 'want_to_buy'")
+    facets = _facets(filters)
+    # Facets hold what is on offer as a whole: they answer one question alone, and narrow down every other.
+    held += [f"c.facets && {arguments.place(each)}::int[]" for each in facets]
+    research = list(_research(filters, arguments))
+    if (research or len(facets) > 1) and not filters.attributes:
+        held.append(_offers([*_kinds(filters, arguments), *research]))
+    return held
+
+
+def _of_rolls(filters: ContractFilters, arguments: Arguments) -> Iterable[str]:
+    """An item with these attributes, that is within all other bounds as well."""
+    if filters.attributes:
+        yield _offers(_bounds(filters, arguments))
+
+
+def _rolls_unread(filters: ContractFilters, arguments: Arguments) -> str:
+    """It offers an item that may have these attributes, and none that is known to."""
+    if not filters.attributes:
+        return "false"
+    unread = "EXISTS (SELECT FROM dynamic_items d WHERE d.item_id = o.item_id AND d.state <> 'stored')"
+    bounds = [*_kinds(filters, arguments), *_research(filters, arguments)]
+    return f"{_offers([*bounds, unread])} AND NOT {_offers(_bounds(filters, arguments))}"
+
+
+def _facets(filters: ContractFilters) -> list[list[int]]:
+    asked = [
+        filters.type_id,
+        [group_id + GROUP_FACET for group_id in filters.group_id],
+        [category_id + CATEGORY_FACET for category_id in filters.category_id],
+    ]
+    return [facets for facets in asked if facets]
+
+
+def _offers(bounds: Sequence[str]) -> str:
+    """That one offered item is within all `bounds`."""
+    return f"EXISTS (SELECT FROM contract_items o WHERE {' AND '.join([_OF_CONTRACT, *bounds])})"
+
+
+_OF_CONTRACT = "o.contract_id = c.contract_id AND o.is_included"
+
+
+def _bounds(filters: ContractFilters, arguments: Arguments) -> list[str]:
+    return [*_kinds(filters, arguments), *_research(filters, arguments), *_rolls(filters, arguments)]
+
+
+def _kinds(filters: ContractFilters, arguments: Arguments) -> Iterable[str]:
+    yield from _one_of("o.type_id", filters.type_id, "bigint", arguments)
+    if filters.group_id:
+        groups = arguments.place(filters.group_id)
+        yield f"o.type_id IN (SELECT type_id FROM types WHERE group_id = ANY({groups}::bigint[]))"  # noqa: S608
+    if filters.category_id:
+        categories = arguments.place(filters.category_id)
+        of_categories = f"SELECT group_id FROM groups WHERE category_id = ANY({categories}::bigint[])"  # noqa: S608
+        yield f"o.type_id IN (SELECT type_id FROM types WHERE group_id IN ({of_categories}))"  # noqa: S608
+
+
+def _research(filters: ContractFilters, arguments: Arguments) -> Iterable[str]:
+    for name in ITEM_RANGES:
+        yield from _range(_OF_ITEMS[name], filters, name, arguments)
+    if filters.runs_max is not None and filters.runs_min is None:
+        yield "o.runs >= 0"
+    if filters.is_bpc:
+        yield IS_COPY
+
+
+def _rolls(filters: ContractFilters, arguments: Arguments) -> Iterable[str]:
+    for wanted in filters.attributes:
+        bounds = [f"a.item_id = o.item_id AND a.attribute_id = {arguments.place(wanted.attribute_id)}::int"]
+        if wanted.least is not None:
+            bounds.append(f"a.value >= {arguments.place(wanted.least)}::float8")
+        if wanted.most is not None:
+            bounds.append(f"a.value <= {arguments.place(wanted.most)}::float8")
+        yield f"EXISTS (SELECT FROM dynamic_item_attributes a WHERE {' AND '.join(bounds)})"
+
+
+def _one_of(column: str, values: Sequence[object], kind: str, arguments: Arguments) -> list[str]:
+    if not values:
+        return []
+    if len(values) == 1:
+        # Equality, not ANY: an index on it then gives the order of what follows, too.
+        return [f"{column} = {arguments.place(values[0])}::{kind}"]
+    return [f"{column} = ANY({arguments.place(list(values))}::{kind}[])"]
+
+
+def _range(column: str, filters: ContractFilters, name: str, arguments: Arguments) -> list[str]:
+    kind = _KINDS.get(name, _INT)
+    ends: Mapping[str, str] = {">=": f"{name}_min", "<=": f"{name}_max"}
+    return [
+        f"{column} {sign} {arguments.place(end)}::{kind}"
+        for sign, end in ((sign, getattr(filters, field_name)) for sign, field_name in ends.items())
+        if end is not None
+    ]
