@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from support.databases import SHOWN
 from support.market_rows import DOMAIN, NOW, RIFTER, THE_FORGE, MarketRows
 from support.served_api import ServedApi
 
@@ -22,6 +23,7 @@ async def explored(api: ServedApi, folder: Path, *options: str) -> str:
     """What schemathesis reports, if it found fault."""
     (folder / "schemathesis.toml").write_text(POSITIVE)
     arguments = ["--seed", "1", "--no-shrink", "--continue-on-failure", "--warnings", "off", *options]
+    arguments += ["--header", f"Authorization: {SHOWN['Authorization']}"]
     process = await asyncio.create_subprocess_exec(
         SCHEMATHESIS,
         "run",

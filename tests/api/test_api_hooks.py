@@ -41,12 +41,12 @@ def noting(journal: Path, phase: str, name: str) -> str:
     return NOTE.replace("PHASE", phase).replace("NAME", name).replace("JOURNAL", str(journal))
 
 
-async def test_an_async_middleware_that_is_dropped_in_really_runs(tmp_path: Path) -> None:
+async def test_an_async_middleware_that_is_dropped_in_really_runs(tmp_path: Path, database_url: str) -> None:
     hooks = hook_folder(tmp_path, middleware__signed=SEED_FORM)
 
-    async with served(api_settings(NO_DATABASE, api_hooks=hooks)) as api:
+    async with served(api_settings(database_url, api_hooks=hooks)) as api:
         reply = await api.get("/health")
-        shown = (await api.get("/api/v1/system/hooks")).content["items"]
+        shown = (await api.get("/api/v1/system/hooks", shows_key=True)).content["items"]
 
     assert reply.headers["X-Signed"] == "WORD"
     names = [hook["name"] for hook in shown if hook["phase"] == "middleware"]
@@ -102,11 +102,11 @@ async def test_a_start_that_fails_releases_what_was_acquired(tmp_path: Path) -> 
     assert journal.read_text().splitlines() == ["startup pool", "shutdown pool"]
 
 
-async def test_an_optional_hook_may_fail(tmp_path: Path) -> None:
+async def test_an_optional_hook_may_fail(tmp_path: Path, database_url: str) -> None:
     hooks = hook_folder(tmp_path, startup__failing="OPTIONAL = True\n" + FAILING)
 
-    async with served(api_settings(NO_DATABASE, api_hooks=hooks)) as api:
-        shown = (await api.get("/api/v1/system/hooks")).content["items"]
+    async with served(api_settings(database_url, api_hooks=hooks)) as api:
+        shown = (await api.get("/api/v1/system/hooks", shows_key=True)).content["items"]
 
     failed = next(hook for hook in shown if hook["name"] == "failing")
     assert failed["error"].endswith("failing.py:4: ValueError: no way")

@@ -1,18 +1,26 @@
 """What Prometheus reads."""
 
+import asyncio
+from collections.abc import Iterator
 from datetime import timedelta
+from pathlib import Path
 
+import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
+from api.keyring import LIFE_SECONDS
+from cli.embedded.postgres import EmbeddedPostgres
+from support.databases import Databases
 from support.market_rows import DOMAIN, NOW, THE_FORGE, MarketRows
-from support.served_api import ServedApi
+from support.served_api import ServedApi, api_settings, served
+from support.stand_ins import free_port
 
 Samples = dict[tuple[str, frozenset[tuple[str, str]]], float]
 
 
-async def scraped(api: ServedApi) -> Samples:
+async def scraped(api: ServedApi, *, shows_key: bool = True) -> Samples:
     """Every sample by its name and labels."""
-    reply = await api.get("/metrics")
+    reply = await api.get("/metrics", shows_key=shows_key)
     assert reply.status == 200
     assert reply.headers["Content-Type"].startswith("text/plain; version=")
     return {
@@ -90,11 +98,48 @@ async def test_requests_are_counted_by_route_and_status(api: ServedApi, rows: Ma
     assert count("other", "/api/v1/regions", "405") == 1
 
 
-async def test_metrics_are_told_while_the_database_is_away(stranded: ServedApi) -> None:
-    await stranded.get("/api/v1/regions")
+async def test_without_a_key_they_tell_of_the_market_and_nothing_of_hosts_processes_and_requests(
+    api: ServedApi, rows: MarketRows
+) -> None:
+    await rows.coverage(THE_FORGE)
+    await rows.run("failed")
+    await rows.beat("ingestor", upstream={"ok": True, "error": None})
+    await api.get("/api/v1/regions")
 
+    samples = await scraped(api, shows_key=False)
+
+    named = {name for name, _ in samples}
+    assert {"freeport_database_up", "freeport_region_live", "freeport_runs", "freeport_outbox_messages"} <= named
+    assert [name for name in named if not name.startswith("freeport_")] == []
+    assert [name for name in named if "process" in name or "http" in name] == []
+    assert [labels for _, labels in samples if "a host" in dict(labels).values()] == []
+
+
+async def test_metrics_are_told_while_the_database_is_away(stranded: ServedApi) -> None:
     samples = await scraped(stranded)
+
+    assert of(samples, "database_up") == 0
+    assert {name for name, _ in samples} == {"freeport_database_up"}
+
+
+@pytest.fixture
+def own_server(tmp_path: Path) -> Iterator[EmbeddedPostgres]:
+    """A server to stop."""
+    with EmbeddedPostgres(tmp_path / "postgres", free_port(), durable=False) as server:
+        Databases(server.url).prepare()
+        yield server
+
+
+async def test_who_was_an_operator_still_sees_all_while_the_database_is_away(own_server: EmbeddedPostgres) -> None:
+    async with served(api_settings(Databases(own_server.url).named("settled"))) as api:
+        await scraped(api)
+        own_server.stop()
+        await api.get("/api/v1/regions")
+        await asyncio.sleep(LIFE_SECONDS)
+        samples = await scraped(api)
+        hooks = await api.get("/api/v1/system/hooks", shows_key=True)
 
     assert of(samples, "database_up") == 0
     unavailable = {"method": "GET", "route": "/api/v1/regions", "status": "503"}
     assert of(samples, "http_request_duration_seconds_count", **unavailable) == 1
+    assert hooks.status == 503

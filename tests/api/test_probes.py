@@ -129,7 +129,7 @@ async def test_the_detailed_report_holds_everything_that_is_known(api: ServedApi
     await rows.coverage()
     await api.ingest({"dataset": "names"})
 
-    health = Health.model_validate_json((await api.get("/health/detailed")).body, extra="forbid")
+    health = Health.model_validate_json((await api.get("/health/detailed", shows_key=True)).body, extra="forbid")
 
     assert (health.status, health.degraded[1]) == ("degraded", "upstream: 503 from ESI")
     assert (health.database.ok, health.database.schema_revision) == (True, migrations.head())
@@ -137,6 +137,18 @@ async def test_the_detailed_report_holds_everything_that_is_known(api: ServedApi
     assert [(each.service, each.alive) for each in health.services] == [("ingestor", True)]
     assert health.upstream is not None
     assert (health.upstream.ok, [region.name for region in health.regions]) == (False, ["The Forge"])
+
+
+async def test_the_detailed_report_tells_strangers_nothing_of_hosts_and_of_what_processes_say(
+    api: ServedApi, rows: MarketRows
+) -> None:
+    await rows.beat("ingestor", upstream=DOWN)
+
+    health = Health.model_validate_json((await api.get("/health/detailed")).body, extra="forbid")
+
+    (ingestor,) = health.services
+    assert (ingestor.service, ingestor.alive) == ("ingestor", True)
+    assert (ingestor.instance, ingestor.started_at, ingestor.progress) == (None, None, None)
 
 
 async def test_the_detailed_report_is_given_without_a_database_too(stranded: ServedApi) -> None:

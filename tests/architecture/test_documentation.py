@@ -29,9 +29,17 @@ SETTINGS_MODULES = (
     "cli.settings",
 )
 COMPOSE_ONLY = {"POSTGRES_PASSWORD", "KAFKA_PORT", "BUILD_NETWORK"}
-EXAMPLES = {"API_HOOKS", "DATABASE_URL", "ESI_BASE_URL", "ESI_SIM_START", "ESI_USER_AGENT", "KAFKA_BOOTSTRAP_SERVERS"}
+EXAMPLES = {
+    "API_HOOKS",
+    "DATABASE_URL",
+    "ESI_BASE_URL",
+    "ESI_SIM_START",
+    "ESI_USER_AGENT",
+    "FREEPORT_API_KEY",
+    "KAFKA_BOOTSTRAP_SERVERS",
+}
 """Settings whose line shows what a value looks like, because they have no default that could stand there."""
-WRITERS = {"api", "ingestor", "scheduler", "each service its own rows", "provision"}
+WRITERS = {"api", "ingestor", "scheduler", "each service its own rows", "operators", "provision"}
 SERVICES = ("api", "ingestor", "scheduler")
 NOT_OURS = {".git", ".venv", ".freeport", "build", "dist", "secrets", "node_modules", "__pycache__"}
 

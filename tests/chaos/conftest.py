@@ -4,7 +4,7 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import closing
 from datetime import UTC, datetime
 from pathlib import Path
@@ -56,6 +56,12 @@ class LocalStack(Freeport):
                 stderr=log,
                 start_new_session=True,
             )
+
+    def shown(self) -> Mapping[str, str]:
+        """The key that the stack made for itself."""
+        key = self.folder / "home" / "api-key"
+        eventually(key.exists, what="the stack has made a key")
+        return {"Authorization": f"Bearer {key.read_text().strip()}"}
 
     def is_as_upstream(self) -> None:
         """Hold both regions to what the simulator has."""

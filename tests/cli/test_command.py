@@ -128,17 +128,35 @@ def test_a_replay_asks_the_api_and_says_where_its_run_is(freeport: Freeport) -> 
         outcome = freeport("replay", "--below-version", "2", "--force", "--api", url)
 
     assert (outcome.returncode, outcome.stdout) == (0, f"accepted: {url}/api/v1/data/runs/1\n")
-    assert asked == [{"dataset": "items", "scope": {"below_version": 2}, "force": True}]
+    assert asked == [(None, {"dataset": "items", "scope": {"below_version": 2}, "force": True})]
+
+
+def test_a_replay_shows_the_local_stack_s_key_to_the_local_stack_and_to_nobody_else(
+    freeport: Freeport, tmp_path: Path
+) -> None:
+    ours, given = f"fp_0123456789ab_{'1' * 64}", f"fp_0123456789ab_{'2' * 64}"
+    (tmp_path / "home").mkdir()
+    (tmp_path / "home" / "api-key").write_text(ours)
+
+    with answering(202, "/") as (url, asked):
+        freeport("replay", "--contract", "1", API_PORT=url.rpartition(":")[2])
+        freeport("replay", "--contract", "1", "--api", url)
+        freeport("replay", "--contract", "1", "--api", url, FREEPORT_API_KEY=given)
+    wrong = freeport("replay", "--contract", "1", FREEPORT_API_KEY="hunter2")
+
+    assert [shown for shown, _ in asked] == [f"Bearer {ours}", None, f"Bearer {given}"]
+    assert (wrong.returncode, "hunter2" in wrong.stderr) == (1, False)
 
 
 @contextmanager
 def answering(status: int, location: str) -> Iterator[tuple[str, list[Any]]]:
-    """An API that answers every command so; yields its address and the commands it was given."""
+    """An API that answers every command so; yields its address, and the keys and commands it was shown."""
     asked: list[Any] = []
 
     class Handler(BaseHTTPRequestHandler):
         def do_POST(self) -> None:
-            asked.append(json.loads(self.rfile.read(int(self.headers["Content-Length"]))))
+            command = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+            asked.append((self.headers["Authorization"], command))
             self.send_response(status)
             self.send_header("Location", location)
             self.send_header("Content-Length", "0")

@@ -10,10 +10,16 @@ from pydantic import SecretStr
 
 from common import migrations
 from common.database import create_engine
+from common.keys import store
+from common.keys.tokens import Scope, Token
 from common.settings import DatabaseSettings
 from ingestor.stores import universe
 
 _numbers = count(1)
+
+KEY = Token("0123456789ab", "5" * 64)
+"""A key that every settled database admits, with all scopes."""
+SHOWN = {"Authorization": f"Bearer {KEY.reveal()}"}
 
 
 class Databases:
@@ -26,7 +32,7 @@ class Databases:
         return f"{self.url.rsplit('/', 1)[0]}/{name}"
 
     def prepare(self) -> None:
-        """Make the two templates: `migrated`, and `settled`, which also holds New Eden's unchanging parts."""
+        """Make the two templates: `migrated`, and `settled`, which also holds New Eden's unchanging parts and a key."""
         self._run("CREATE DATABASE migrated")
         asyncio.run(_migrate(self.named("migrated")))
         self._run("CREATE DATABASE settled TEMPLATE migrated")
@@ -65,4 +71,5 @@ async def _settle(url: str) -> None:
     engine = create_engine(settings_for(url), service="test")
     async with engine.begin() as connection:
         await universe.load_packaged(connection)
+        await store.admit(connection, KEY, set(Scope), note="tests")
     await engine.dispose()

@@ -16,6 +16,7 @@ from urllib.parse import urlencode
 import asyncpg
 
 from common.settings import KafkaSettings
+from support.databases import SHOWN
 from support.simulated_esi import Answer
 from support.stand_ins import free_port
 
@@ -74,9 +75,15 @@ class Freeport:
         assert reply.status == 200, reply
         return reply.content
 
+    def shown(self) -> Mapping[str, str]:
+        """The headers that show a key."""
+        return SHOWN
+
     def ask(self, method: str, path: str, body: Any = None, headers: Mapping[str, str] | None = None) -> Answer:
         connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=20)
-        sent = {"content-type": "application/json", **(headers or {})} if body is not None else dict(headers or {})
+        sent = dict(headers or {})
+        if body is not None:
+            sent = {"content-type": "application/json", **self.shown(), **sent}
         try:
             connection.request(method, path, None if body is None else json.dumps(body), sent)
             response = connection.getresponse()

@@ -11,6 +11,7 @@ from fastapi.routing import APIRoute
 from pydantic import BaseModel
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
+from api.keyring import Keyring
 from api.metrics import Metrics
 from api.problems import InvalidRequestError
 from api.schemas.base import BIGINT
@@ -32,6 +33,7 @@ class Parts:
     outbox: Outbox
     relay: Relay
     hooks: Hooks
+    keyring: Keyring
     metrics: Metrics
     schema: str
 

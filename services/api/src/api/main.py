@@ -8,6 +8,7 @@ from fastapi import FastAPI
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from api.dependencies import Parts
+from api.keyring import Keyring
 from api.listening import listen, serve_http
 from api.metrics import Metrics
 from api.openapi import Api
@@ -49,6 +50,7 @@ async def create_app(settings: ApiSettings, *, engine: AsyncEngine, relay: Relay
         outbox=Outbox("api"),
         relay=relay,
         hooks=hooks,
+        keyring=Keyring(engine, patience_seconds=settings.api_database_timeout),
         metrics=Metrics(),
         schema=migrations.head(),
     )

@@ -59,13 +59,18 @@ class Metrics:
     def observe_request(self, method: str, route: str, status: int, seconds: float) -> None:
         self._requests.labels(method, route, str(status)).observe(seconds)
 
-    def exposition(self, facts: Facts | None) -> bytes:
-        """All of it in Prometheus' text format; without `facts` the database is said to be away."""
+    def exposition(self, facts: Facts | None, *, machinery: bool) -> bytes:
+        """All of it in Prometheus' text format; without `facts` the database is said to be away.
+
+        Without `machinery` only what anybody may know: nothing of hosts, processes and requests.
+        """
         told = CollectorRegistry()
         told.register(_Told([_gauge("database_up", "1 if the database answered", facts is not None)]))
         if facts is not None:
-            told.register(_Told([*of_stats(facts.stats), *of_progress(facts.progress)]))
-        return generate_latest(told) + generate_latest(self._registry)
+            told.register(_Told([*of_stats(facts.stats), of_runs(facts.progress)]))
+        if facts is not None and machinery:
+            told.register(_Told(of_processes(facts.progress)))
+        return generate_latest(told) + (generate_latest(self._registry) if machinery else b"")
 
 
 class _Told(Collector):
@@ -98,10 +103,13 @@ def of_stats(stats: Mapping[str, Any]) -> Iterator[Metric]:
     yield _gauges("outbox_messages", "Not yet on the wire", ("service",), [((name,), n) for name, n in waiting])
 
 
-def of_progress(progress: Mapping[str, Any]) -> Iterator[Metric]:
-    """The gauges of runs, and of every process, whether or not it has a port of its own."""
+def of_runs(progress: Mapping[str, Any]) -> Metric:
     runs = [((run["dataset"], run["state"]), run["n"]) for run in progress["runs"]]
-    yield _gauges("runs", "Runs that are on record", ("dataset", "state"), runs)
+    return _gauges("runs", "Runs that are on record", ("dataset", "state"), runs)
+
+
+def of_processes(progress: Mapping[str, Any]) -> Iterator[Metric]:
+    """The gauges of every process, whether or not it has a port of its own."""
     processes = [((each["service"], each["instance"]), each) for each in progress["processes"]]
     names = ("service", "instance")
     yield _gauges("process_alive", "1 if it was heard lately", names, [(of, each["alive"]) for of, each in processes])

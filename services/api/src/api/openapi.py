@@ -20,6 +20,8 @@ vanished, and the commands that have it read anew. The events behind it are desc
 
 Amounts are ISK, volumes m³, instants RFC 3339 in UTC. Lists are pages: `next_cursor` asks for what follows, with the
 same filters. Every error is a problem document (RFC 9457); unknown parameters are errors, not ignored.
+
+Reading is open to all. What changes something, or is the operators' own, takes an API key as a bearer token.
 """
 
 TAGS = [
@@ -29,6 +31,8 @@ TAGS = [
     {"name": "health", "description": "Whether it runs, and what is missing"},
     {"name": "system", "description": "How this instance is put together"},
 ]
+
+_REFUSALS = {str(status): told for status, told in problems.problems(401, 403).items()}
 
 
 class Api(FastAPI):
@@ -63,11 +67,13 @@ class Api(FastAPI):
         )
 
     def openapi(self) -> dict[str, Any]:
-        """FastAPI's document, and the schema that its error responses refer to."""
+        """FastAPI's document, the schema that its error responses refer to, and how operations refuse who may not."""
         if self.openapi_schema is None:
             document = super().openapi()
             schema = problems.Problem.model_json_schema(ref_template="#/components/schemas/{model}")
             document["components"]["schemas"].update(schema.pop("$defs"), Problem=schema)
+            for operation in _guarded(document):
+                operation["responses"].update(_REFUSALS)
         assert self.openapi_schema is not None
         return self.openapi_schema
 
@@ -75,3 +81,9 @@ class Api(FastAPI):
     def openapi_text(self) -> bytes:
         """The document as JSON, written once."""
         return orjson.dumps(self.openapi())
+
+
+def _guarded(document: dict[str, Any]) -> list[dict[str, Any]]:
+    """The operations that no one but the holder of a key may use."""
+    operations = [operation for path in document["paths"].values() for operation in path.values()]
+    return [operation for operation in operations if operation.get("security") and {} not in operation["security"]]

@@ -10,16 +10,18 @@ from uuid import uuid4
 import aiohttp
 
 from cli.errors import StackError
+from common.keys.tokens import Token
 
 TERMINAL_STATES = frozenset({"succeeded", "partial", "failed", "cancelled", "skipped"})
 _TIMEOUT = aiohttp.ClientTimeout(total=10)
 
 
 class ApiClient:
-    """What the command asks of the stack's own REST API."""
+    """What the command asks of the stack's own REST API; `key` is shown with what is not open to all."""
 
-    def __init__(self, url: str) -> None:
+    def __init__(self, url: str, key: Token | None = None) -> None:
         self._url = url
+        self._key = key
         self._session: aiohttp.ClientSession | None = None
 
     async def __aenter__(self) -> Self:
@@ -48,7 +50,9 @@ class ApiClient:
     async def ingest(self, command: Mapping[str, Any]) -> str:
         """Ask for an ingest and return the address of its run."""
         path = "/api/v1/data/ingest"
-        status, headers, body = await self._ask("POST", path, json=command, headers={"Idempotency-Key": str(uuid4())})
+        shown = {"Authorization": f"Bearer {self._key.reveal()}"} if self._key else {}
+        asked = {"Idempotency-Key": str(uuid4()), **shown}
+        status, headers, body = await self._ask("POST", path, json=command, headers=asked)
         if status != HTTPStatus.ACCEPTED or "Location" not in headers:
             raise StackError(f"POST {path} answered {status}: {body}")
         return headers["Location"]

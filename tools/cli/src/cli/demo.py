@@ -5,11 +5,13 @@ from typing import Any
 from cli.api_client import ApiClient
 from cli.console import Console
 from cli.errors import StackError
+from cli.local_key import local_key
 from cli.market import watch_market_load
 from cli.session import running_stack, stop_on_signals
 from cli.stack import Stack
 from cli.summary import as_table, served
 from cli.supervisor import Supervisor
+from common.keys.tokens import Token
 
 THE_FORGE = 10000002
 LOAD_SECONDS = 120.0
@@ -35,10 +37,12 @@ async def demo(stack: Stack, console: Console) -> int:
     """
     stop_on_signals()
     try:
-        async with running_stack(stack, console) as supervisor, ApiClient(stack.settings.api_url) as api:
+        async with running_stack(stack, console) as supervisor:
             serving = asyncio.create_task(supervisor.serve())
             try:
-                await _show(stack, supervisor, api, console)
+                key = await local_key(stack)
+                async with ApiClient(stack.settings.api_url, key) as api:
+                    await _show(stack, supervisor, api, console, key)
             finally:
                 serving.cancel()
     except asyncio.CancelledError:
@@ -46,7 +50,7 @@ async def demo(stack: Stack, console: Console) -> int:
     return 0
 
 
-async def _show(stack: Stack, supervisor: Supervisor, api: ApiClient, console: Console) -> None:
+async def _show(stack: Stack, supervisor: Supervisor, api: ApiClient, console: Console, key: Token) -> None:
     ready_at = console.elapsed()
     console.note("all parts run; the market loads")
     within = LIVE_LOAD_SECONDS if stack.reads_tranquility else LOAD_SECONDS
@@ -59,7 +63,7 @@ async def _show(stack: Stack, supervisor: Supervisor, api: ApiClient, console: C
     ran_for = console.elapsed() - loaded_at
     await _show_contracts(api, console)
     console.say("\nServed while it runs:")
-    for line in served(stack):
+    for line in served(stack, key):
         console.say(line)
     console.say("\nTimings:")
     for name, seconds in supervisor.took.items():

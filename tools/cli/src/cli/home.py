@@ -9,7 +9,7 @@ from pathlib import Path
 
 from cli.errors import StackError
 
-CONTENTS = ("postgres", "postgres.new", "live", "logs", "lock")
+CONTENTS = ("postgres", "postgres.new", "live", "logs", "api-key", "api-key.new", "lock")
 """What the stack puts there; `clean` removes nothing else."""
 
 

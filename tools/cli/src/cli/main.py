@@ -6,15 +6,20 @@ import subprocess
 import sys
 from collections.abc import Sequence
 
+from pydantic import SecretStr
+
 from cli.console import Console
 from cli.demo import demo
 from cli.errors import StackError
 from cli.home import clean, holder
+from cli.local_key import kept_key
 from cli.replay import replay
 from cli.settings import StackSettings
 from cli.stack import Stack
 from cli.up import up
-from common.settings import read_settings
+from common.keys import command as keys
+from common.keys.tokens import FORM, Token
+from common.settings import DatabaseSettings, read_settings
 
 REPLAY = "summarise stored contracts anew, and read again those that could not be read"
 SCOPES = {
@@ -38,14 +43,15 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
 def _run(asked: argparse.Namespace, settings: StackSettings) -> int:
     match asked.command:
-        case "up":
-            return asyncio.run(up(Stack.of(settings, live=asked.live), Console()))
-        case "demo":
-            return asyncio.run(demo(Stack.of(settings, live=asked.live), Console()))
+        case "up" | "demo":
+            begin = {"up": up, "demo": demo}[asked.command]
+            return asyncio.run(begin(Stack.of(settings, live=asked.live), Console()))
         case "clean":
             return _clean(settings)
         case "replay":
             return _replay(asked, settings)
+        case "keys":
+            return asyncio.run(keys.run(asked, _database(settings)))
         case "provision":
             return subprocess.run([sys.executable, "-m", "common.provision"], check=False).returncode
         case _:
@@ -61,7 +67,23 @@ def _clean(settings: StackSettings) -> int:
 def _replay(asked: argparse.Namespace, settings: StackSettings) -> int:
     said = vars(asked)
     scope = {part: said[part] for part, *_ in SCOPES.values() if said[part] is not None}
-    return asyncio.run(replay(asked.api or settings.api_url, scope, force=asked.force))
+    return asyncio.run(replay(asked.api or settings.api_url, _key(asked, settings), scope, force=asked.force))
+
+
+def _key(asked: argparse.Namespace, settings: StackSettings) -> Token | None:
+    """The key to show: the one that is set, or the local stack's, which no other API gets to see."""
+    if settings.freeport_api_key is None:
+        return None if asked.api else kept_key(settings.home)
+    token = Token.parse(settings.freeport_api_key.get_secret_value())
+    if token is None:
+        raise StackError(f"FREEPORT_API_KEY is not a key: it would look like {FORM}")
+    return token
+
+
+def _database(settings: StackSettings) -> DatabaseSettings:
+    """The database that is set, or the local stack's."""
+    url = Stack.of(settings, live=False).database_url
+    return DatabaseSettings(database_url=SecretStr(url), database_pool_size=1)
 
 
 def _status(settings: StackSettings) -> int:
@@ -80,6 +102,7 @@ def _parser() -> argparse.ArgumentParser:
     ):
         command = commands.add_parser(name, help=help_, description=help_)
         command.add_argument("--live", action="store_true", help="read the real ESI (needs ESI_USER_AGENT)")
+    keys.add_arguments(commands.add_parser("keys", help=keys.HELP, description=keys.HELP))
     _add_replay(commands.add_parser("replay", help=REPLAY, description=REPLAY))
     commands.add_parser("clean", help="remove what the local stack stored")
     commands.add_parser("provision", help="migrate the database and create the topics that the settings name")

@@ -23,6 +23,8 @@ class StackSettings(Settings):
     esi_base_url: str | None = Field(None, description="An ESI to read instead of the simulated one")
     esi_user_agent: str | None = Field(None, description="Who you are and how CCP reaches you; needed for the real ESI")
 
+    freeport_api_key: SecretStr | None = Field(None, description="Key to show an API that is not the local stack's")
+
     @property
     def home(self) -> Path:
         return self.freeport_home.expanduser().absolute()

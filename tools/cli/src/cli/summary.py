@@ -2,13 +2,15 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from cli.stack import Stack, logs_of
+from common.keys.tokens import Token
 
 
-def served(stack: Stack) -> list[str]:
-    """What is served where, a line each."""
+def served(stack: Stack, key: Token) -> list[str]:
+    """What is served where, a line each, and the key to what is not open to all."""
     api = stack.settings.api_url
     return [
         f"  API          {api}/api/v1/contracts",
+        f"  API key      {key.reveal()}",
         f"  docs         {api}/docs  {api}/redoc  {api}/asyncapi",
         f"  health       {api}/health/ready  {api}/health/detailed",
         f"  PostgreSQL   {stack.shown_database_url}",

@@ -1,5 +1,6 @@
 """The tables: one module per subject. Each has one writing service, named in the module's docstring."""
 
+from common.tables.access import api_key_uses, api_keys
 from common.tables.base import metadata
 from common.tables.contracts import (
     bids,
@@ -33,6 +34,8 @@ __all__ = [
     "FATES",
     "RUN_STATES",
     "TERMINAL_STATES",
+    "api_key_uses",
+    "api_keys",
     "bids",
     "broker_epochs",
     "categories",

@@ -14,7 +14,14 @@ def register_middleware(app: FastAPI) -> None:
         CORSMiddleware,
         allow_origins=settings.cors_origins,
         allow_credentials=settings.cors_allow_credentials,
-        allow_methods=("GET", "HEAD", "POST"),
-        allow_headers=("Content-Type", "Idempotency-Key", "X-Request-ID", "traceparent"),
-        expose_headers=("Location", "Idempotent-Replayed", "Retry-After", "X-Request-ID", "traceparent"),
+        allow_methods=("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE"),
+        allow_headers=("Authorization", "Content-Type", "Idempotency-Key", "X-Request-ID", "traceparent"),
+        expose_headers=(
+            "Location",
+            "Idempotent-Replayed",
+            "Retry-After",
+            "WWW-Authenticate",
+            "X-Request-ID",
+            "traceparent",
+        ),
     )

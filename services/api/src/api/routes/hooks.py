@@ -1,13 +1,16 @@
 from fastapi import APIRouter
 
+from api.access import Requires
 from api.dependencies import AppParts
+from api.problems import problems
 from api.schemas.health import HookShown, HooksShown
 from common.hooks import FUNCTIONS, Hook, Hooks
+from common.keys.tokens import Scope
 
 router = APIRouter()
 
 
-@router.get("")
+@router.get("", responses=problems(503), dependencies=[Requires(Scope.OPERATE)])
 async def list_hooks(parts: AppParts) -> HooksShown:
     """List the hooks of this instance: what ran, when, and how long it took."""
     return HooksShown(items=[_shown(parts.hooks, hook) for phase in FUNCTIONS for hook in parts.hooks.found[phase]])

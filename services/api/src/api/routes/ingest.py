@@ -3,12 +3,14 @@ from typing import Annotated
 from fastapi import APIRouter, Depends, Header, Response
 
 from api import acceptance
+from api.access import Requires
 from api.answers import JsonAnswer
 from api.dependencies import AppParts, WriteConnection, json_only
 from api.problems import InvalidRequestError, NotYetError, problems
 from api.queries import runs, universe
 from api.schemas.runs import IngestCommand, Run
 from common.database import asyncpg_connection
+from common.keys.tokens import Scope
 
 router = APIRouter()
 
@@ -38,7 +40,7 @@ ANSWER_HEADERS = {
     status_code=202,
     response_model=Run,
     responses={202: {"headers": ANSWER_HEADERS}, **problems(400, 409, 413, 415, 503)},
-    dependencies=[Depends(json_only)],
+    dependencies=[Requires(Scope.INGEST), Depends(json_only)],
 )
 async def ingest(
     command: IngestCommand, connection: WriteConnection, parts: AppParts, idempotency_key: IdempotencyKey = None

@@ -1,5 +1,8 @@
+from typing import Any
+
 from fastapi import APIRouter, Request, Response
 
+from api.access import OPEN_TO_ALL_MORE_FOR_OPERATORS, SeesMachinery
 from api.dependencies import AppParts
 from api.problems import problems, unavailable
 from api.readiness import judge, observe
@@ -7,6 +10,9 @@ from api.schemas.health import Alive, DatabaseHealth, Health, Readiness, RegionH
 from api.schemas.health import UpstreamHealth as Upstream
 
 router = APIRouter()
+
+MACHINERY = ("instance", "started_at", "progress")
+"""What of a process is for operators to see."""
 
 
 @router.get("")
@@ -29,9 +35,12 @@ async def read_readiness(request: Request, parts: AppParts) -> Readiness | Respo
     return Readiness(status="degraded" if verdict.degraded else "ready", degraded=verdict.degraded)
 
 
-@router.get("/detailed")
-async def read_health_in_detail(parts: AppParts) -> Health:
-    """Tell everything that is known of the state of the system; 200 also when that is bad."""
+@router.get("/detailed", responses=problems(401), openapi_extra=OPEN_TO_ALL_MORE_FOR_OPERATORS)
+async def read_health_in_detail(parts: AppParts, sees_machinery: SeesMachinery) -> Health:
+    """Tell everything that is known of the state of the system; 200 also when that is bad.
+
+    On which hosts its processes run and what they say of themselves is told to a key of the scope `operate`.
+    """
     seen = await observe(parts)
     verdict = judge(seen)
     reachable = seen.database_error is None
@@ -44,7 +53,12 @@ async def read_health_in_detail(parts: AppParts) -> Health:
         ),
         outbox=seen.outbox,
         relay=RelayHealth(sent=parts.relay.sent),
-        services=[ServiceHealth.model_validate(service) for service in seen.services],
+        services=[_shown(service, whole=sees_machinery) for service in seen.services],
         upstream=Upstream.model_validate({"since": None, "error": None, **seen.upstream}) if seen.upstream else None,
         regions=[RegionHealth.model_validate(region) for region in seen.regions],
     )
+
+
+def _shown(service: dict[str, Any], *, whole: bool) -> ServiceHealth:
+    hidden = {} if whole else dict.fromkeys(MACHINERY)
+    return ServiceHealth.model_validate({**service, **hidden})

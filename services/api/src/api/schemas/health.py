@@ -28,14 +28,14 @@ class DatabaseHealth(Shown):
 
 
 class ServiceHealth(Shown):
-    """What a process last said of itself."""
+    """What a process last said of itself. What is null without a key is told to a key of the scope `operate`."""
 
     service: str
-    instance: str
+    instance: str | None = Field(description="The host it runs on; null without a key")
     alive: bool
     beat_at: Instant
-    started_at: Instant
-    progress: dict[str, Any]
+    started_at: Instant | None = Field(description="Null without a key")
+    progress: dict[str, Any] | None = Field(description="How far it is; null without a key")
 
 
 class UpstreamHealth(Shown):

@@ -1,0 +1,111 @@
+"""`freeport keys`, and `python -m common.keys` where only the services are installed."""
+
+import argparse
+import re
+import sys
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from typing import Any
+
+from sqlalchemy.exc import DBAPIError
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
+
+from common.database import create_engine, is_transient
+from common.keys import store
+from common.keys.tokens import Scope
+from common.settings import DatabaseSettings
+
+HELP = "make, list and revoke the API keys of the database that the settings name"
+_UNITS = {"h": timedelta(hours=1), "d": timedelta(days=1), "w": timedelta(weeks=1)}
+_LONGEST = timedelta(days=36_500)
+_HEAD = ("id", "scopes", "made", "last of use", "expires", "revoked", "note")
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """The subcommands `create`, `list` and `revoke`."""
+    actions = parser.add_subparsers(dest="action", required=True, metavar="ACTION")
+    help_ = "make a key and print its token, this once"
+    create = actions.add_parser("create", help=help_, description=help_)
+    scopes = [scope.value for scope in Scope]
+    create.add_argument(
+        "--scope", dest="scopes", action="append", required=True, choices=scopes, help="what it may do; may be repeated"
+    )
+    create.add_argument("--note", type=_note, help="whose it is, or what for")
+    create.add_argument("--expires", dest="life", type=_life, metavar="90d", help="hours (h), days (d) or weeks (w)")
+    help_ = "show the keys that there ever were, without their secrets"
+    actions.add_parser("list", help=help_, description=help_)
+    help_ = "end a key's validity for good, within seconds"
+    revoke = actions.add_parser("revoke", help=help_, description=help_)
+    revoke.add_argument("key_id", metavar="ID", help="the part of the token between fp_ and the secret; see list")
+
+
+async def run(asked: argparse.Namespace, settings: DatabaseSettings) -> int:
+    """Do what the arguments ask. Returns the exit status; what went wrong is a line on standard error."""
+    engine = create_engine(settings, service="keys")
+    try:
+        return await _run(asked, engine)
+    except (DBAPIError, OSError, TimeoutError) as error:
+        why = "cannot be reached" if is_transient(error) else str(getattr(error, "orig", error)).splitlines()[0]
+        print(f"the database: {why}", file=sys.stderr)
+        return 1
+    finally:
+        await engine.dispose()
+
+
+async def _run(asked: argparse.Namespace, engine: AsyncEngine) -> int:
+    async with engine.begin() as connection:
+        match asked.action:
+            case "create":
+                return await _create(asked, connection)
+            case "revoke":
+                return await _revoke(asked.key_id, connection)
+            case _:
+                return await _list(connection)
+
+
+async def _create(asked: argparse.Namespace, connection: AsyncConnection) -> int:
+    scopes = {Scope(scope) for scope in asked.scopes}
+    token = await store.create(connection, scopes, note=asked.note, life=asked.life)
+    await connection.commit()
+    print(f"key {token.key_id}; its token is shown this once:", file=sys.stderr)
+    print(token.reveal())
+    return 0
+
+
+async def _revoke(key_id: str, connection: AsyncConnection) -> int:
+    if await store.revoke(connection, key_id):
+        print("revoked")
+        return 0
+    print("there is no such key, or it was revoked before", file=sys.stderr)  # without it: it may be a whole token
+    return 1
+
+
+async def _list(connection: AsyncConnection) -> int:
+    rows = [_HEAD, *(_row(key) for key in await store.every_key(connection))]
+    widths = [max(len(row[at]) for row in rows) for at in range(len(_HEAD))]
+    for row in rows:
+        print("  ".join(text.ljust(width) for text, width in zip(row, widths, strict=True)).rstrip())
+    return 0
+
+
+def _row(key: Any) -> Sequence[str]:
+    instants = (key.created_at, key.last_used_at, key.expires_at, key.revoked_at)
+    return (key.key_id, ",".join(key.scopes), *(_shown(instant) for instant in instants), key.note or "")
+
+
+def _shown(instant: datetime | None) -> str:
+    return "-" if instant is None else f"{instant:%Y-%m-%d %H:%M}"
+
+
+def _life(text: str) -> timedelta:
+    match = re.fullmatch(r"([1-9]\d{0,5})([hdw])", text)
+    life = int(match[1]) * _UNITS[match[2]] if match else _LONGEST
+    if life >= _LONGEST:
+        raise argparse.ArgumentTypeError("is a number of hours, days or weeks, as 12h, 90d or 52w")
+    return life
+
+
+def _note(text: str) -> str:
+    if not text.isprintable():
+        raise argparse.ArgumentTypeError("has characters that cannot be printed")
+    return text
