@@ -9,6 +9,7 @@ from typing import Final
 from bench.chart import drawn
 from bench.delays import tables
 from bench.figures import Measured, table
+from bench.read.figures import table as read_table
 
 MEASURED: Final = Path("build/bench")
 PAGE: Final = Path("docs/benchmarks.md")
@@ -35,7 +36,7 @@ def scale_chart(measured: Mapping[str, Measured]) -> str:
 
 def main() -> None:
     page = PAGE.read_text(encoding="utf-8")
-    for name, told in {"ingest": table, "ingest-scale": table, "freshness": tables}.items():
+    for name, told in {"ingest": table, "ingest-scale": table, "freshness": tables, "read": read_table}.items():
         source = MEASURED / f"{name}.json"
         if source.exists():
             measured = json.loads(source.read_text(encoding="utf-8"))

@@ -1,0 +1,171 @@
+"""`make bench-read`: how fast the api answers, hot and never asked before, beside the least that an answer can cost."""
+
+import argparse
+import json
+import os
+import subprocess
+import sys
+import tempfile
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import asdict, replace
+from pathlib import Path
+from typing import Any, Final
+
+import uvloop
+
+from bench import figures as report
+from bench.ingest import Console, prepare, until_stopped
+from bench.read import cursors, figures, load
+from bench.read.copies import Size
+from bench.read.floors import bare_statement
+from bench.read.load import Connection, Job
+from bench.read.market import KEPT, LARGE, SMALL, running_market
+from bench.read.queries import QUERIES, Pools, Query, pools
+from bench.read.server import CONSTANT, Served, running_api
+
+REPORT: Final = Path("build/bench/read.json")
+SIZES: Final = {"small": (SMALL,), "large": (LARGE,), "both": (SMALL, LARGE)}
+CLIENTS: Final = (1, 32)
+WARMING: Final = 0.3
+WELL: Final = frozenset({"200", "304"})
+
+
+class Load:
+    """Has jobs done by the process that makes the load."""
+
+    def __init__(self, process: subprocess.Popen[str], port: int) -> None:
+        self._process = process
+        self._port = port
+
+    def do(
+        self, paths: Sequence[str], headers: dict[str, str], *, clients: int, seconds: float, repeat: bool
+    ) -> dict[str, Any]:
+        """What was measured. Raises RuntimeError if the job could not be done."""
+        assert self._process.stdin is not None
+        assert self._process.stdout is not None
+        job = Job(self._port, list(paths), headers, clients, seconds, WARMING, repeat)
+        self._process.stdin.write(json.dumps(asdict(job)) + "\n")
+        self._process.stdin.flush()
+        answer: dict[str, Any] = json.loads(self._process.stdout.readline())
+        if "error" in answer:
+            raise RuntimeError(f"{paths[0]}: {answer['error']}")
+        return answer
+
+
+@contextmanager
+def loading(port: int) -> Iterator[Load]:
+    command = [sys.executable, str(load.__file__)]
+    process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+    try:
+        yield Load(process, port)
+    finally:
+        process.terminate()
+        process.communicate()
+
+
+class Bench:
+    """Measures the queries on one market."""
+
+    def __init__(self, load: Load, served: Served, known: Pools, url: str, *, seconds: float) -> None:
+        self._load = load
+        self._served = served
+        self._known = known
+        self._url = url
+        self._seconds = seconds
+        self._bare: dict[int, dict[str, Any]] = {}
+
+    def is_served(self, query: Query) -> bool:
+        """Whether the api knows this query."""
+        status, _ = _first(self._served.port, query.paths(self._known, 0, most=1)[0], dict(query.headers))
+        return str(status) in WELL
+
+    def measure(self, query: Query, clients: int) -> dict[str, Any]:
+        """Its figures, then those of its floors."""
+        headers = dict(query.headers)
+        paths = query.paths(self._known, seed=clients)
+        if query.revalidates:
+            headers["If-None-Match"] = _first(self._served.port, paths[0], headers)[1]
+        found = self._load.do(paths, headers, clients=clients, seconds=self._seconds, repeat=query.hot)
+        wrong = {status: count for status, count in found["statuses"].items() if status not in WELL}
+        if wrong:
+            raise RuntimeError(f"{query.name}: answered with {wrong}, such as for {paths[0]}")
+        constant = self._constant(found["body_bytes"], clients)
+        del found["statuses"]
+        return {**found, "clients": clients, "floor": {"constant": constant, "statement": self._statement(clients)}}
+
+    def _constant(self, size: int, clients: int) -> dict[str, Any]:
+        path = CONSTANT.format(size=size)
+        found = self._load.do([path], {}, clients=clients, seconds=self._seconds / 3, repeat=True)
+        return {name: found[name] for name in ("p50_ms", "p99_ms", "requests_per_second")}
+
+    def _statement(self, clients: int) -> dict[str, Any]:
+        if clients not in self._bare:
+            self._bare[clients] = bare_statement(self._url, clients=clients, seconds=self._seconds)
+        return self._bare[clients]
+
+
+def measure(
+    size: Size, queries: Sequence[Query], folder: Path, *, seconds: float, kept: Path, say: Callable[[str], None]
+) -> dict[str, dict[str, Any]]:
+    """Every query that the api serves, on a market of one size."""
+    measured: dict[str, dict[str, Any]] = {}
+    with (
+        running_market(size, say, kept=kept) as (_, url),
+        running_api(folder, url) as served,
+        loading(served.port) as work,
+    ):
+        known = uvloop.run(pools(url))
+        bench = Bench(work, served, replace(known, cursors=uvloop.run(cursors.anywhere(url))), url, seconds=seconds)
+        for query in queries:
+            if not bench.is_served(query):
+                say(f"{query.name}: not served")
+                continue
+            for clients in CLIENTS:
+                name = f"{query.name}_{size.name}_c{clients}"
+                one = measured[name] = bench.measure(query, clients)
+                say(f"{name}: {figures.line(one)}")
+    return measured
+
+
+def _first(port: int, path: str, headers: dict[str, str]) -> tuple[int, str]:
+    """The status and the ETag of one answer."""
+    connection = Connection(port)
+    try:
+        head = "".join(f"{name}: {value}\r\n" for name, value in headers.items())
+        connection.ask(f"GET {path} HTTP/1.1\r\nHost: 127.0.0.1\r\n{head}\r\n".encode())
+        while not connection.receive():
+            pass
+        return connection.status, connection.header("etag")
+    finally:
+        connection.socket.close()
+
+
+def main() -> None:
+    asked = _arguments()
+    console = Console()
+    prepare(console)
+    chosen = [query for query in QUERIES if not asked.only or any(query.name.startswith(name) for name in asked.only)]
+    measured: dict[str, dict[str, Any]] = {}
+    for size in SIZES[asked.size]:
+        with tempfile.TemporaryDirectory(prefix="freeport-bench-") as folder:
+            measured |= measure(size, chosen, Path(folder), seconds=asked.seconds, kept=KEPT, say=console.say)
+        report.write(REPORT, measured)
+    print(f"\n{figures.table(measured)}\n")
+    for line in figures.verdict(measured):
+        print(f"misses: {line}")
+    print(f"written to {REPORT}; load average {os.getloadavg()[0]:.2f}")
+
+
+def _arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="bench.read", description=__doc__)
+    parser.add_argument("--size", choices=SIZES, default="both", help="46,000 live contracts, ten times that, or both")
+    parser.add_argument("--only", nargs="*", help="queries whose names begin so")
+    parser.add_argument(
+        "--seconds", type=float, default=1.5, help="that each query is asked for, after a short warming"
+    )
+    return parser.parse_args()
+
+
+if __name__ == "__main__":
+    until_stopped(main)
