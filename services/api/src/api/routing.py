@@ -2,7 +2,20 @@
 
 from fastapi import FastAPI
 
-from api.routes import contract_detail, contracts, hooks, ingest, metrics, pages, probes, regions, runs, stats, types
+from api.routes import (
+    contract_detail,
+    contracts,
+    hooks,
+    ingest,
+    metrics,
+    pages,
+    probes,
+    regions,
+    runs,
+    stats,
+    taxonomy,
+    types,
+)
 
 API_PREFIX = "/api/v1"
 
@@ -17,6 +30,7 @@ def include_routers(app: FastAPI) -> None:
     app.include_router(ingest.router, prefix=f"{API_PREFIX}/data/ingest", tags=["ingestion"])
     app.include_router(runs.router, prefix=f"{API_PREFIX}/data/runs", tags=["ingestion"])
     app.include_router(contracts.router, prefix=f"{API_PREFIX}/contracts", tags=["contracts"])
+    app.include_router(taxonomy.router, prefix=f"{API_PREFIX}/contracts/taxonomy", tags=["contracts"])
     # Last under /contracts: whatever has a name of its own there would else be taken for a contract's id.
     app.include_router(contract_detail.router, prefix=f"{API_PREFIX}/contracts", tags=["contracts"])
     app.include_router(regions.router, prefix=f"{API_PREFIX}/regions", tags=["universe"])

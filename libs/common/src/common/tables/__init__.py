@@ -10,6 +10,8 @@ from common.tables.contracts import (
     coverage,
     dynamic_item_attributes,
     dynamic_items,
+    listed_count_changes,
+    listed_counts,
     sweeps,
 )
 from common.tables.messaging import broker_epochs, dead_letters, heartbeats, inbox, outbox
@@ -51,6 +53,8 @@ __all__ = [
     "idempotency_keys",
     "inbox",
     "ingest_requests",
+    "listed_count_changes",
+    "listed_counts",
     "metadata",
     "names",
     "outbox",

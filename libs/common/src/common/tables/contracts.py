@@ -256,3 +256,22 @@ coverage = Table(
     instant("complete_generation", nullable=True),
     comment="The newest generation of each region's list that was merged, and the newest that was complete",
 )
+
+listed_counts = Table(
+    "listed_counts",
+    metadata,
+    Column("kind", Text, nullable=False, comment="facet, region, system or station"),
+    Column("id", BigInteger, nullable=False, autoincrement=False),
+    Column("contracts", Integer, nullable=False),
+    PrimaryKeyConstraint("kind", "id"),
+    comment="How many listed contracts offer something, or start somewhere, but for listed_count_changes",
+)
+
+listed_count_changes = Table(
+    "listed_count_changes",
+    metadata,
+    Column("kind", Text, nullable=False),
+    Column("id", BigInteger, nullable=False),
+    Column("change", Integer, nullable=False),
+    comment="What is still to be added to listed_counts; written by a trigger of contracts, so that nobody waits",
+)
