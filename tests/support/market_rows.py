@@ -1,6 +1,7 @@
 """Rows as the ingestor and the scheduler write them, for tests of those who read."""
 
-from collections.abc import Mapping
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID
@@ -158,6 +159,13 @@ class MarketRows:
         async with self._engine.begin() as connection:
             result = await connection.execute(text(statement), arguments)
             return list(result.all()) if result.returns_rows else []
+
+    @asynccontextmanager
+    async def locked(self, table: str) -> AsyncIterator[None]:
+        """Nobody else reads or writes `table` while the block runs."""
+        async with self._engine.begin() as connection:
+            await connection.execute(text(f"LOCK TABLE {table} IN ACCESS EXCLUSIVE MODE"))
+            yield
 
     async def _insert(self, table: Any, row: dict[str, Any]) -> None:
         async with self._engine.begin() as connection:

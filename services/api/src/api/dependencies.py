@@ -12,6 +12,7 @@ from pydantic import BaseModel
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from api.keyring import Keyring
+from api.market import Market
 from api.metrics import Metrics
 from api.problems import InvalidRequestError
 from api.schemas.base import BIGINT
@@ -35,6 +36,7 @@ class Parts:
     hooks: Hooks
     keyring: Keyring
     metrics: Metrics
+    market: Market
     schema: str
 
 

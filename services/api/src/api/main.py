@@ -10,6 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from api.dependencies import Parts
 from api.keyring import Keyring
 from api.listening import listen, serve_http
+from api.market import Market
 from api.metrics import Metrics
 from api.openapi import Api
 from api.routing import include_routers
@@ -52,6 +53,7 @@ async def create_app(settings: ApiSettings, *, engine: AsyncEngine, relay: Relay
         hooks=hooks,
         keyring=Keyring(engine, patience_seconds=settings.api_database_timeout),
         metrics=Metrics(),
+        market=Market(settings),
         schema=migrations.head(),
     )
     include_routers(app)

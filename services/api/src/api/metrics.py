@@ -1,13 +1,13 @@
 """What Prometheus reads: this process's requests and resources, and of the whole system what the database knows."""
 
 import asyncio
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
 import orjson
-from prometheus_client import GCCollector, Histogram, PlatformCollector, ProcessCollector
+from prometheus_client import Counter, Gauge, GCCollector, Histogram, PlatformCollector, ProcessCollector
 from prometheus_client.exposition import generate_latest
 from prometheus_client.metrics_core import GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector, CollectorRegistry
@@ -52,12 +52,27 @@ class Metrics:
             ["method", "route", "status"],
             registry=self._registry,
         )
+        cached = Counter(
+            "freeport_cache_answers",
+            "Answers of kept routes: hit, shared (asked for while it was made), miss, unknown (no version was known)",
+            ["outcome"],
+            registry=self._registry,
+        )
+        self._cached = {outcome: cached.labels(outcome) for outcome in ("hit", "shared", "miss", "unknown")}
+        self._cache_bytes = Gauge("freeport_cache_bytes", "What is kept of answers", registry=self._registry)
         ProcessCollector(registry=self._registry)
         PlatformCollector(registry=self._registry)
         GCCollector(registry=self._registry)
 
     def observe_request(self, method: str, route: str, status: int, seconds: float) -> None:
         self._requests.labels(method, route, str(status)).observe(seconds)
+
+    def count_cached(self, outcome: str) -> None:
+        self._cached[outcome].inc()
+
+    def watch_cache(self, size: Callable[[], float]) -> None:
+        """Tell of as many bytes as `size` says when it is asked."""
+        self._cache_bytes.set_function(size)
 
     def exposition(self, facts: Facts | None, *, machinery: bool) -> bytes:
         """All of it in Prometheus' text format; without `facts` the database is said to be away.

@@ -16,6 +16,9 @@ class ApiSettings(DatabaseSettings, KafkaSettings, LogSettings):
     api_database_timeout: float = Field(
         15, gt=0, le=300, description="Seconds that a request may take with the database; then the answer is 503"
     )
+    api_cache_megabytes: int = Field(
+        32, ge=0, le=4096, description="Memory for answers that were given, while they still hold; 0 keeps none"
+    )
     api_hooks: Path | None = Field(
         None, description="A folder with middleware/, startup/ or shutdown/ whose hooks join the api's own"
     )

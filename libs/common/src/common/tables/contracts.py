@@ -136,6 +136,8 @@ contracts = Table(
         postgresql_include=["date_expired"],
         postgresql_where=text("delisted_at IS NULL"),
     ),
+    # When the next live contract expires: then every answer about the market is another.
+    Index("ix_contracts_expiring", "date_expired", postgresql_where=text("delisted_at IS NULL")),
     Index("ix_contracts_facets", "facets", postgresql_using="gin", postgresql_where=text("delisted_at IS NULL")),
     Index("ix_contracts_items_due", "items_due_at", postgresql_where=text("items_state = 'wanted'")),
     Index(None, "items_run_id", postgresql_where=text("items_state = 'wanted'")),

@@ -15,8 +15,16 @@ def register_middleware(app: FastAPI) -> None:
         allow_origins=settings.cors_origins,
         allow_credentials=settings.cors_allow_credentials,
         allow_methods=("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE"),
-        allow_headers=("Authorization", "Content-Type", "Idempotency-Key", "X-Request-ID", "traceparent"),
+        allow_headers=(
+            "Authorization",
+            "Content-Type",
+            "Idempotency-Key",
+            "If-None-Match",
+            "X-Request-ID",
+            "traceparent",
+        ),
         expose_headers=(
+            "ETag",
             "Location",
             "Idempotent-Replayed",
             "Retry-After",
