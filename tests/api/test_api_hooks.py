@@ -51,7 +51,7 @@ async def test_an_async_middleware_that_is_dropped_in_really_runs(tmp_path: Path
     assert reply.headers["X-Signed"] == "WORD"
     shown = [hook for hook in shown if hook["phase"] == "middleware"]
     names = [hook["name"] for hook in shown]
-    assert names == ["caching", "measuring", "body_limit", "paths", "signed", "failures", "cors", "tracing"]
+    assert names == ["caching", "limiting", "measuring", "body_limit", "paths", "signed", "failures", "cors", "tracing"]
     assert all(hook["ran_at"] and hook["seconds"] >= 0 and hook["error"] is None for hook in shown)
 
 

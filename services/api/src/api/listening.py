@@ -37,6 +37,7 @@ async def serve_http(app: ASGIApp, listener: socket.socket) -> None:
         app,
         http="httptools",
         ws="none",
+        proxy_headers=False,  # whom to believe about clients' addresses is API_TRUSTED_PROXIES'
         lifespan="off",
         access_log=False,
         log_config=None,

@@ -1,3 +1,4 @@
+from ipaddress import IPv4Network, IPv6Network
 from pathlib import Path
 from typing import Annotated
 
@@ -6,6 +7,8 @@ from pydantic_core.core_schema import ValidationInfo
 from pydantic_settings import NoDecode
 
 from common.settings import DatabaseSettings, KafkaSettings, LogSettings, comma_separated
+
+Networks = Annotated[tuple[IPv4Network | IPv6Network, ...], NoDecode, BeforeValidator(comma_separated)]
 
 
 class ApiSettings(DatabaseSettings, KafkaSettings, LogSettings):
@@ -18,6 +21,18 @@ class ApiSettings(DatabaseSettings, KafkaSettings, LogSettings):
     )
     api_cache_megabytes: int = Field(
         32, ge=0, le=4096, description="Memory for answers that were given, while they still hold; 0 keeps none"
+    )
+    api_rate_limit: float = Field(
+        50, ge=0, le=1_000_000, description="Requests a second that one client address may send; 0 for no limit"
+    )
+    api_rate_burst: int = Field(
+        500, ge=1, le=1_000_000, description="Requests that a client address may send at once after a silence"
+    )
+    api_rate_exempt: Networks = Field(
+        (IPv4Network("127.0.0.0/8"), IPv6Network("::1/128")), description="Networks whose requests are not limited"
+    )
+    api_trusted_proxies: Networks = Field(
+        (), description="Networks of the proxies in front, whose X-Forwarded-For says who asks"
     )
     api_hooks: Path | None = Field(
         None, description="A folder with middleware/, startup/ or shutdown/ whose hooks join the api's own"

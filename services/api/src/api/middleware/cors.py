@@ -27,6 +27,8 @@ def register_middleware(app: FastAPI) -> None:
             "ETag",
             "Location",
             "Idempotent-Replayed",
+            "RateLimit",
+            "RateLimit-Policy",
             "Retry-After",
             "WWW-Authenticate",
             "X-Request-ID",
