@@ -17,11 +17,13 @@ from common.events import Dataset, ScheduleDue, Scope, Topic
 from common.ids import new_id
 from common.messaging.outbox import Outbox
 from common.settings import DatabaseSettings
-from common.slots import Interval, Overlap, first_now
+from common.slots import Definition, Interval, Overlap, first_now
 from common.tables import outbox, runs, schedule_slots, schedules
 from scheduler import clockwork, defaults
 from scheduler.clockwork import Clockwork
+from scheduler.domain.plan import SLOTS_AT_ONCE
 from scheduler.settings import SchedulerSettings
+from scheduler.stores import claiming
 from scheduler.stores import schedules as store
 
 SECOND = timedelta(seconds=1)
@@ -44,16 +46,16 @@ async def add(
     async with engine.begin() as connection:
         moment = await store.now(connection)
         interval = first_now(every, moment - overdue)
-        definition = store.Definition(
-            schedule_id=schedule_id,
+        definition = Definition(
             name="a test's",
-            timing=interval,
-            action="ingest",
+            kind="interval",
+            every_seconds=int(every.total_seconds()),
+            offset_seconds=int(interval.offset.total_seconds()),
             overlap=overlap,
             dataset=Dataset.CONTRACTS,
             scope=Scope(region_id=1),
         )
-        await store.add(connection, definition, first=(moment - overdue).replace(microsecond=0))
+        await store.add(connection, schedule_id, definition, first=(moment - overdue).replace(microsecond=0))
         return interval
 
 
@@ -184,7 +186,7 @@ async def test_after_an_outage_only_the_newest_slot_fires_and_the_others_are_on_
 async def test_more_missed_slots_than_one_transaction_takes_are_all_decided_and_the_newest_fires(
     engine: AsyncEngine, ticking: Clockwork
 ) -> None:
-    missed = clockwork.SLOTS_AT_ONCE * 2 + 10
+    missed = SLOTS_AT_ONCE * 2 + 10
     interval = await add(engine, every=timedelta(minutes=1), overdue=timedelta(minutes=missed))
 
     rounds = 0
@@ -338,12 +340,17 @@ async def test_a_schedule_that_makes_no_sense_is_paused_with_a_note_and_the_othe
     assert "weather" in (notes["contracts:1"] or "")
 
 
-async def test_a_paused_schedule_does_nothing(engine: AsyncEngine, ticking: Clockwork) -> None:
-    await add(engine)
+async def test_the_slots_of_a_paused_schedule_are_on_record_and_cause_nothing(
+    engine: AsyncEngine, ticking: Clockwork
+) -> None:
+    await add(engine, overdue=timedelta(hours=2))
     await change(engine, "contracts:1", paused=True)
 
+    await ticking.tick()
+
     assert await ticking.tick() == 0
-    assert await ledger(engine) == []
+    assert [slot.fate for slot in await ledger(engine)] == ["skipped_paused"] * 3
+    assert await sent(engine) == []
 
 
 async def test_a_slot_in_another_s_hands_does_not_make_the_clockwork_spin(
@@ -351,10 +358,10 @@ async def test_a_slot_in_another_s_hands_does_not_make_the_clockwork_spin(
 ) -> None:
     await add(engine, overdue=SECOND)
     async with engine.begin() as other:
-        await store.claim_due(other)
+        await claiming.claim_due(other)
 
         assert await ticking.tick() == 0
-        assert await ticking._sleep() == clockwork.HELD_SECONDS
+        assert await ticking.turn() == clockwork.HELD_SECONDS
 
 
 async def test_lateness_is_measured_on_the_database_s_clock(engine: AsyncEngine, ticking: Clockwork) -> None:

@@ -32,7 +32,7 @@ from common.messaging.consuming import Consumers, Subscription
 from common.messaging.delivery import Delivery, handled
 from common.messaging.outbox import Outbox
 from common.settings import DatabaseSettings, KafkaSettings
-from common.slots import Upstream
+from common.slots import Definition, Upstream
 from common.tables import dead_letters, inbox, outbox, runs, schedule_slots, schedules
 from common.telemetry import continued
 from scheduler.clockwork import Clockwork
@@ -61,9 +61,17 @@ async def fired(engine: AsyncEngine, ticking: Clockwork) -> datetime:
 
 
 async def add(engine: AsyncEngine, timing: Upstream = TIMING, *, overdue: timedelta = timedelta()) -> None:
-    definition = store.Definition("contracts:1", "a test's", timing, "ingest", "skip", Dataset.CONTRACTS, HERE)
+    definition = Definition(
+        name="a test's",
+        kind="upstream",
+        every_seconds=int(timing.fallback.total_seconds()),
+        min_seconds=int(timing.floor.total_seconds()),
+        max_seconds=int(timing.cap.total_seconds()),
+        dataset=Dataset.CONTRACTS,
+        scope=HERE,
+    )
     async with engine.begin() as connection:
-        await store.add(connection, definition, first=await store.now(connection) - overdue)
+        await store.add(connection, "contracts:1", definition, first=await store.now(connection) - overdue)
 
 
 async def tell(

@@ -32,7 +32,7 @@ FROZEN_AFTER = "60s"
 """The server ends a transaction in which nothing happens for so long: a frozen process must not keep its locks."""
 
 
-def create_engine(settings: DatabaseSettings, *, service: str) -> AsyncEngine:
+def create_engine(settings: DatabaseSettings, *, service: str, frozen_after: str = FROZEN_AFTER) -> AsyncEngine:
     """A pool of connections that speak UTC and keep parameters out of every log line."""
     return create_async_engine(
         settings.sqlalchemy_url(),
@@ -49,7 +49,7 @@ def create_engine(settings: DatabaseSettings, *, service: str) -> AsyncEngine:
                 "application_name": f"freeport-{service}",
                 "timezone": "UTC",
                 "jit": "off",
-                "idle_in_transaction_session_timeout": FROZEN_AFTER,
+                "idle_in_transaction_session_timeout": frozen_after,
             },
         },
     )

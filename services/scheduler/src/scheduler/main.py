@@ -22,13 +22,15 @@ from scheduler.settings import SchedulerSettings
 log = get_logger(__name__)
 
 NAME = "scheduler"
+FROZEN_AFTER = "5s"
+"""Its transactions take a moment: what a frozen replica holds must soon be another's to fire."""
 
 
 async def serve() -> None:
     """Build everything, join it, and fire slots until stopped."""
     settings = read_settings(SchedulerSettings)
     configure(settings, service=NAME)
-    engine = create_engine(settings, service=NAME)
+    engine = create_engine(settings, service=NAME, frozen_after=FROZEN_AFTER)
     outbox = Outbox(NAME)
     clockwork = Clockwork(engine, outbox, settings)
     relay = Relay(NAME, settings, settings)

@@ -17,7 +17,14 @@ from common.tables.contracts import (
 from common.tables.messaging import broker_epochs, dead_letters, heartbeats, inbox, outbox
 from common.tables.prices import price_sources, price_statistics, prices, rolled_up_days
 from common.tables.runs import COUNTS, RUN_STATES, TERMINAL_STATES, idempotency_keys, ingest_requests, runs
-from common.tables.schedules import FATES, schedule_slots, schedules
+from common.tables.schedules import (
+    FATES,
+    schedule_answers,
+    schedule_requests,
+    schedule_slots,
+    schedule_versions,
+    schedules,
+)
 from common.tables.universe import (
     categories,
     groups,
@@ -64,7 +71,10 @@ __all__ = [
     "regions",
     "rolled_up_days",
     "runs",
+    "schedule_answers",
+    "schedule_requests",
     "schedule_slots",
+    "schedule_versions",
     "schedules",
     "stargates",
     "stations",

@@ -1,6 +1,7 @@
-"""Schedules and the ledger of their slots (written by the scheduler)."""
+"""Schedules and the ledger of their slots (written by the scheduler), and what is asked of them (by the api)."""
 
 from sqlalchemy import (
+    BigInteger,
     Boolean,
     CheckConstraint,
     Column,
@@ -8,6 +9,7 @@ from sqlalchemy import (
     Index,
     Integer,
     PrimaryKeyConstraint,
+    SmallInteger,
     Table,
     Text,
     Uuid,
@@ -28,10 +30,15 @@ schedules = Table(
     Column(
         "every_seconds",
         Integer,
-        nullable=False,
         comment="interval: between slots; upstream: to the next slot while no run has told a better one",
     ),
-    Column("offset_seconds", Integer, nullable=False, comment="Slots are at multiples of every_seconds plus this"),
+    Column(
+        "offset_seconds",
+        Integer,
+        nullable=False,
+        server_default=text("0"),
+        comment="Slots are at multiples of every_seconds plus this",
+    ),
     Column("min_seconds", Integer, comment="upstream: what lies between two slots at the least"),
     Column("max_seconds", Integer, comment="upstream: likewise, at the most"),
     Column(
@@ -39,22 +46,41 @@ schedules = Table(
         DateTime(timezone=True),
         comment="upstream: the latest instant that a run told; before it upstream has nothing newer",
     ),
+    Column("cron", Text, comment="cron: five fields, or six with seconds first"),
+    Column("zone", Text, comment="cron: whose clocks it goes by"),
+    instant("at", nullable=True),
+    instant("start_at", nullable=True),
+    instant("end_at", nullable=True),
     Column("action", Text, nullable=False),
     Column("dataset", Text),
     Column("scope", JSONB, nullable=False),
     Column("overlap", Text, nullable=False),
+    Column("catchup", Text, nullable=False, server_default=text("'latest'")),
+    Column("catchup_seconds", Integer, comment="What is later than this is not made up for"),
+    Column("jitter_seconds", Integer, nullable=False, server_default=text("0")),
+    Column("pause_after_failures", Integer),
     Column("paused", Boolean, nullable=False, server_default=text("false")),
     Column("note", Text),
+    Column("version", BigInteger, nullable=False, server_default=text("1"), comment="Counts what operators changed"),
     instant("created_at", default_now=True),
-    instant("next_due_at"),
-    CheckConstraint("kind IN ('interval', 'upstream')", name="kind"),
+    instant("updated_at", default_now=True),
+    instant("next_due_at", nullable=True),
+    Column("next_slot_at", DateTime(timezone=True), comment="Where jitter makes it differ from next_due_at"),
+    Column("skip_next", Boolean, nullable=False, server_default=text("false")),
+    instant("buffered_slot_at", nullable=True),
+    instant("last_decided_at", nullable=True),
+    instant("last_fired_at", nullable=True),
+    Column("last_run_id", Uuid),
+    CheckConstraint("kind IN ('interval', 'cron', 'once', 'upstream')", name="kind"),
     CheckConstraint(
         "kind <> 'upstream' OR (min_seconds >= 1 AND max_seconds >= min_seconds) IS TRUE", name="upstream_bounds"
     ),
-    CheckConstraint("overlap IN ('skip', 'allow_all')", name="overlap"),
+    CheckConstraint("overlap IN ('skip', 'buffer_one', 'allow_all')", name="overlap"),
+    CheckConstraint("catchup IN ('none', 'latest', 'all')", name="catchup"),
     CheckConstraint("action IN ('ingest', 'reconcile')", name="action"),
     CheckConstraint("every_seconds >= 1", name="every_seconds"),
-    Index(None, "next_due_at", postgresql_where=text("NOT paused")),
+    Index(None, "next_due_at", postgresql_where=text("next_due_at IS NOT NULL")),
+    Index("ix_schedules_buffered", "schedule_id", postgresql_where=text("buffered_slot_at IS NOT NULL")),
     comment="What is to happen, and when next",
 )
 
@@ -67,9 +93,49 @@ schedule_slots = Table(
     instant("decided_at"),
     Column("lateness_ms", Integer, nullable=False),
     Column("run_id", Uuid, comment="The run it caused; see runs for how that ended"),
+    Column("request_id", Uuid, comment="The request that caused it; none of the schedule's own slots has one at first"),
     PrimaryKeyConstraint("schedule_id", "slot_at"),
     CheckConstraint("fate IN ('" + "', '".join(FATES) + "')", name="fate"),
     Index(None, "run_id", postgresql_where=text("run_id IS NOT NULL")),
     Index("ix_schedule_slots_recent", "decided_at", postgresql_where=text("run_id IS NOT NULL")),
     comment="Every slot of every schedule exactly once, with its fate",
+)
+
+schedule_versions = Table(
+    "schedule_versions",
+    metadata,
+    Column("schedule_id", Text, nullable=False),
+    Column("version", BigInteger, nullable=False),
+    instant("from_at"),
+    Column("definition", JSONB, comment="Governs the slots from from_at until the next version's; NULL: deleted"),
+    instant("changed_at", default_now=True),
+    Column("request_id", Uuid),
+    PrimaryKeyConstraint("schedule_id", "version"),
+    comment="Which definition governed when, so that the ledger can be audited (written by the scheduler)",
+)
+
+schedule_requests = Table(
+    "schedule_requests",
+    metadata,
+    Column("request_id", Uuid, primary_key=True),
+    Column("schedule_id", Text, nullable=False),
+    Column("control", Text, nullable=False),
+    Column("body", JSONB, nullable=False),
+    Column("if_version", BigInteger, comment="Applies to this version only"),
+    instant("requested_at", default_now=True),
+    Index(None, "requested_at"),
+    comment="What operators want of schedules (written by the api)",
+)
+
+schedule_answers = Table(
+    "schedule_answers",
+    metadata,
+    Column("request_id", Uuid, primary_key=True),
+    Column("status", SmallInteger, nullable=False, comment="As in HTTP"),
+    Column("detail", Text),
+    Column("errors", JSONB, comment="What is wrong with the request, by field"),
+    Column("result", JSONB),
+    instant("answered_at", default_now=True),
+    Index(None, "answered_at"),
+    comment="What became of each request, written with its effect (written by the scheduler)",
 )

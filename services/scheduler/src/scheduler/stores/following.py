@@ -6,36 +6,27 @@ from datetime import datetime
 from typing import Any
 
 import msgspec
-from sqlalchemy import bindparam, func, select, update
+from sqlalchemy import bindparam, update
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.ext.asyncio import AsyncConnection
 from sqlalchemy.sql import text
 
 from common.events import Dataset, Scope
-from common.slots import latest
+from common.slots import latest, upstream_of
 from common.tables import schedules
-from scheduler.stores.schedules import CHANNEL, upstream_of
+from scheduler.stores.schedules import definition_of, tell
 
 TOLD = text("""
 /* following.told: what is old news touches nothing, so that it never holds a schedule up */
 SELECT schedule_id FROM schedules
  WHERE kind = 'upstream' AND dataset = :dataset AND scope = :scope
-   AND (fresh_until IS NULL OR fresh_until < :fresh_until)
+   AND next_due_at IS NOT NULL AND (fresh_until IS NULL OR fresh_until < :fresh_until)
  ORDER BY schedule_id FOR UPDATE
 """).bindparams(bindparam("scope", type_=JSONB))
 
 DECIDED = text("""
 /* following.decided: read once the schedules are ours, so that no slot is decided meanwhile */
-SELECT s.schedule_id, s.every_seconds, s.min_seconds, s.max_seconds, s.next_due_at, s.fresh_until,
-       coalesce(newest.decided_at, s.created_at) AS decided_at, fired.decided_at AS fired_at
-  FROM schedules s
-  LEFT JOIN LATERAL (
-    SELECT slot.decided_at FROM schedule_slots slot
-     WHERE slot.schedule_id = s.schedule_id ORDER BY slot.slot_at DESC LIMIT 1) newest ON true
-  LEFT JOIN LATERAL (
-    SELECT slot.decided_at FROM schedule_slots slot
-     WHERE slot.schedule_id = s.schedule_id AND slot.fate = 'fired' ORDER BY slot.slot_at DESC LIMIT 1) fired ON true
- WHERE s.schedule_id = ANY(:schedule_ids) ORDER BY s.schedule_id
+SELECT * FROM schedules WHERE schedule_id = ANY(:schedule_ids) ORDER BY schedule_id
 """)
 
 
@@ -63,11 +54,15 @@ async def follow(connection: AsyncConnection, dataset: Dataset, scope: Scope, fr
 
 async def _move(connection: AsyncConnection, row: Any, told: datetime) -> Moved:
     fresh_until = latest(row["fresh_until"], told)
-    slot_at = upstream_of(row).after(row["decided_at"], fired_at=row["fired_at"], fresh_until=fresh_until)
+    decided_at = row["last_decided_at"] or row["created_at"]
+    timing = upstream_of(definition_of(row))
+    slot_at: datetime = timing.after(decided_at, fired_at=row["last_fired_at"], fresh_until=fresh_until)
+    if row["start_at"] is not None:
+        slot_at = max(slot_at, row["start_at"])
     await connection.execute(
         update(schedules)
         .where(schedules.c.schedule_id == row["schedule_id"])
         .values(fresh_until=fresh_until, next_due_at=slot_at)
     )
-    await connection.execute(select(func.pg_notify(CHANNEL, row["schedule_id"])))
+    await tell(connection, row["schedule_id"])
     return Moved(row["schedule_id"], slot_at, before=row["next_due_at"])

@@ -1,74 +1,33 @@
-"""Reading and writing `schedules` and `schedule_slots`, on the database's clock."""
+"""Reading and writing the definitions of schedules, and which of them governed when."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
-from uuid import UUID
 
 import msgspec
-from sqlalchemy import func, select, update
-from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy import delete, func, insert, select, update
+from sqlalchemy.dialects.postgresql import insert as insert_or
 from sqlalchemy.ext.asyncio import AsyncConnection
-from sqlalchemy.sql import text
 
 from common.events import Dataset, Scope
-from common.slots import Interval, Overlap, Upstream
-from common.tables import schedule_slots, schedules
-from scheduler.domain.fates import Fate
+from common.slots import Definition
+from common.tables import schedule_versions, schedules
 
 CHANNEL = "freeport_schedules"
-"""NOTIFY on it when a schedule was added or changed."""
+"""NOTIFY on it when a schedule was added or changed, or somebody asks something of one."""
 
-DUE = text("""
-/* schedules.due: what another replica holds is its to fire. A run that is past its list no longer overlaps. */
-SELECT s.*, clock_timestamp() AS now,
-       last.run_id IS NOT NULL AND coalesce(run.state IN ('queued', 'running') AND run.listed_at IS NULL, true) AS busy,
-       last.decided_at AS fired_at
-  FROM schedules s
-  LEFT JOIN LATERAL (
-    SELECT slot.run_id, slot.decided_at FROM schedule_slots slot
-     WHERE slot.schedule_id = s.schedule_id AND slot.fate = 'fired' ORDER BY slot.slot_at DESC LIMIT 1) last ON true
-  LEFT JOIN runs run ON run.run_id = last.run_id
- WHERE NOT s.paused AND s.next_due_at <= clock_timestamp()
- ORDER BY s.next_due_at LIMIT 100 FOR UPDATE OF s SKIP LOCKED
-""")
+_COPIED = tuple(name for name in Definition.__struct_fields__ if name not in {"dataset", "scope"})
 
 
 @dataclass(frozen=True, slots=True)
-class Definition:
-    """What is to happen, and when."""
+class Next:
+    """The slot that comes next, and when it is due; nothing where none comes."""
 
-    schedule_id: str
-    name: str
-    timing: Interval | Upstream
-    action: str
-    overlap: Overlap
-    dataset: Dataset | None = None
-    scope: Scope = field(default_factory=Scope)
+    slot_at: datetime | None
+    due_at: datetime | None
 
-
-@dataclass(frozen=True, slots=True)
-class DueSchedule:
-    """A schedule in our hands, with at least one slot that has come."""
-
-    definition: Definition
-    next_due_at: datetime
-    now: datetime
-    busy: bool
-    fired_at: datetime | None
-    fresh_until: datetime | None
-
-
-@dataclass(frozen=True, slots=True)
-class DecidedSlot:
-    """A line of the ledger."""
-
-    schedule_id: str
-    slot_at: datetime
-    fate: Fate
-    decided_at: datetime
-    run_id: UUID | None
+    def columns(self) -> dict[str, datetime | None]:
+        return {"next_due_at": self.due_at, "next_slot_at": self.slot_at if self.slot_at != self.due_at else None}
 
 
 async def now(connection: AsyncConnection) -> datetime:
@@ -77,135 +36,118 @@ async def now(connection: AsyncConnection) -> datetime:
     return moment
 
 
-async def add(connection: AsyncConnection, definition: Definition, *, first: datetime) -> bool:
-    """Store a schedule with its first slot; one that exists is left as an operator may have changed it."""
+async def add(connection: AsyncConnection, schedule_id: str, definition: Definition, *, first: datetime) -> bool:
+    """Store a schedule with its first slot; one that exists, or that an operator deleted, is left as it is."""
+    if await _newest_version(connection, schedule_id):
+        return False
     added = await connection.execute(
-        insert(schedules)
-        .values(
-            schedule_id=definition.schedule_id,
-            name=definition.name,
-            **_columns(definition.timing),
-            action=definition.action,
-            dataset=definition.dataset and definition.dataset.value,
-            scope=msgspec.to_builtins(definition.scope),
-            overlap=definition.overlap,
-            next_due_at=first,
-        )
+        insert_or(schedules)
+        .values(schedule_id=schedule_id, **columns(definition), **Next(first, first).columns())
         .on_conflict_do_nothing()
     )
-    await connection.execute(select(func.pg_notify(CHANNEL, definition.schedule_id)))
+    if added.rowcount:
+        await _record_version(connection, schedule_id, 1, definition, from_at=first)
+        await tell(connection)
     return bool(added.rowcount)
 
 
-async def claim_due(connection: AsyncConnection) -> tuple[list[DueSchedule], dict[str, str]]:
-    """Schedules that have come due, locked until the transaction ends, and what is wrong with those that are no use."""
-    due: list[DueSchedule] = []
-    unreadable: dict[str, str] = {}
-    for row in (await connection.execute(DUE)).mappings():
-        try:
-            due.append(
-                DueSchedule(
-                    definition=_definition(row),
-                    next_due_at=row["next_due_at"],
-                    now=row["now"],
-                    busy=row["busy"],
-                    fired_at=row["fired_at"],
-                    fresh_until=row["fresh_until"],
-                )
-            )
-        except ValueError as error:
-            unreadable[row["schedule_id"]] = str(error)
-    return due, unreadable
-
-
-async def record(connection: AsyncConnection, slots: Sequence[DecidedSlot]) -> set[datetime]:
-    """Write the ledger and return the slots that had no line in it yet: those that may take effect."""
-    if not slots:
-        return set()
-    recorded = await connection.scalars(
-        insert(schedule_slots)
-        .values(
-            [
-                {
-                    "schedule_id": slot.schedule_id,
-                    "slot_at": slot.slot_at,
-                    "fate": slot.fate,
-                    "decided_at": slot.decided_at,
-                    "lateness_ms": _bounded(slot.decided_at - slot.slot_at),
-                    "run_id": slot.run_id,
-                }
-                for slot in slots
-            ]
-        )
+async def create(
+    connection: AsyncConnection, schedule_id: str, definition: Definition, upcoming: Next, **more: Any
+) -> bool:
+    """Store a schedule that begins now; False if there is one of that id."""
+    version = await _newest_version(connection, schedule_id) + 1
+    moment = await now(connection)
+    added = await connection.execute(
+        insert_or(schedules)
+        .values(schedule_id=schedule_id, version=version, **columns(definition), **upcoming.columns(), **more)
         .on_conflict_do_nothing()
-        .returning(schedule_slots.c.slot_at)
     )
-    return set(recorded)
+    if added.rowcount:
+        from_at = min(moment, upcoming.slot_at or moment)
+        await _record_version(connection, schedule_id, version, definition, from_at=from_at)
+    return bool(added.rowcount)
 
 
-async def move_on(connection: AsyncConnection, schedule_id: str, next_due_at: datetime) -> None:
-    await connection.execute(
-        update(schedules).where(schedules.c.schedule_id == schedule_id).values(next_due_at=next_due_at)
-    )
+async def replace(
+    connection: AsyncConnection,
+    schedule_id: str,
+    definition: Definition,
+    upcoming: Next,
+    *,
+    from_at: datetime,
+    **more: Any,
+) -> None:
+    """Let `definition` govern the slots from `from_at` on; the schedule is locked by the caller."""
+    changed = await change(connection, schedule_id, **columns(definition), **upcoming.columns(), **more)
+    await _record_version(connection, schedule_id, changed, definition, from_at=from_at)
 
 
-async def pause(connection: AsyncConnection, schedule_id: str, *, note: str) -> None:
-    await connection.execute(
-        update(schedules).where(schedules.c.schedule_id == schedule_id).values(paused=True, note=note)
-    )
-
-
-async def seconds_to_next(connection: AsyncConnection) -> float | None:
-    """Until the next slot of any schedule comes due; None when there is none."""
-    seconds = await connection.scalar(
-        select(func.extract("epoch", func.min(schedules.c.next_due_at) - func.clock_timestamp())).where(
-            ~schedules.c.paused
+async def change(connection: AsyncConnection, schedule_id: str, **values: Any) -> int:
+    """Change what an operator may, and return the version that this makes."""
+    version: int = (
+        await connection.execute(
+            update(schedules)
+            .where(schedules.c.schedule_id == schedule_id)
+            .values(version=schedules.c.version + 1, updated_at=func.clock_timestamp(), **values)
+            .returning(schedules.c.version)
         )
-    )
-    return None if seconds is None else float(seconds)
+    ).scalar_one()
+    return version
 
 
-def _bounded(lateness: timedelta) -> int:
-    """In milliseconds, and at the most what the column holds: 24 days."""
-    return min(int(lateness / timedelta(milliseconds=1)), 2**31 - 1)
+async def remove(connection: AsyncConnection, schedule_id: str, *, from_at: datetime) -> None:
+    """Delete a schedule; its ledger stays, and so does what governed it until `from_at`."""
+    await connection.execute(delete(schedules).where(schedules.c.schedule_id == schedule_id))
+    version = await _newest_version(connection, schedule_id) + 1
+    await _record_version(connection, schedule_id, version, None, from_at=from_at)
 
 
-def upstream_of(row: Any) -> Upstream:
-    """How a schedule of the kind `upstream` finds its next slot."""
-    return Upstream(
-        fallback=timedelta(seconds=row["every_seconds"]),
-        floor=timedelta(seconds=row["min_seconds"]),
-        cap=timedelta(seconds=row["max_seconds"]),
-    )
+async def set_aside(connection: AsyncConnection, schedule_id: str, *, fault: str) -> None:
+    """Pause a schedule that cannot be read, and look at it no more until somebody has changed it."""
+    values = {"paused": True, "note": f"paused: {fault}", **Next(None, None).columns()}
+    await change(connection, schedule_id, **values)
 
 
-def _interval_of(row: Any) -> Interval:
-    return Interval(timedelta(seconds=row["every_seconds"]), timedelta(seconds=row["offset_seconds"]))
+async def tell(connection: AsyncConnection, what: str = "") -> None:
+    """Wake every clockwork when this transaction commits."""
+    await connection.execute(select(func.pg_notify(CHANNEL, what)))
 
 
-def _columns(timing: Interval | Upstream) -> dict[str, Any]:
-    if isinstance(timing, Interval):
-        return {
-            "kind": "interval",
-            "every_seconds": int(timing.every.total_seconds()),
-            "offset_seconds": int(timing.offset.total_seconds()),
-        }
+def columns(definition: Definition) -> dict[str, Any]:
+    """The definition as columns of `schedules`."""
     return {
-        "kind": "upstream",
-        "every_seconds": int(timing.fallback.total_seconds()),
-        "offset_seconds": 0,
-        "min_seconds": int(timing.floor.total_seconds()),
-        "max_seconds": int(timing.cap.total_seconds()),
+        **{name: getattr(definition, name) for name in _COPIED},
+        "dataset": definition.dataset and definition.dataset.value,
+        "scope": msgspec.to_builtins(definition.scope),
     }
 
 
-def _definition(row: Any) -> Definition:
+def definition_of(row: Any) -> Definition:
+    """The definition in a row of `schedules`. Raises ValueError if it cannot be read."""
+    scope = row["scope"]
     return Definition(
-        schedule_id=row["schedule_id"],
-        name=row["name"],
-        timing=upstream_of(row) if row["kind"] == "upstream" else _interval_of(row),
-        action=row["action"],
-        overlap=row["overlap"],
+        **{name: row[name] for name in _COPIED},
         dataset=row["dataset"] and Dataset(row["dataset"]),
-        scope=msgspec.convert(row["scope"], Scope),
+        scope=msgspec.json.decode(scope, type=Scope) if isinstance(scope, str) else msgspec.convert(scope, Scope),
+    )
+
+
+async def _newest_version(connection: AsyncConnection, schedule_id: str) -> int:
+    newest = select(func.coalesce(func.max(schedule_versions.c.version), 0)).where(
+        schedule_versions.c.schedule_id == schedule_id
+    )
+    version: int = (await connection.execute(newest)).scalar_one()
+    return version
+
+
+async def _record_version(
+    connection: AsyncConnection, schedule_id: str, version: int, definition: Definition | None, *, from_at: datetime
+) -> None:
+    await connection.execute(
+        insert(schedule_versions).values(
+            schedule_id=schedule_id,
+            version=version,
+            from_at=from_at,
+            definition=None if definition is None else msgspec.to_builtins(definition),
+        )
     )
