@@ -13,6 +13,18 @@ CONTRACTS: Final = "/api/v1/contracts"
 MOST_PATHS: Final = 12_000
 GZIP: Final = {"Accept-Encoding": "gzip"}
 SOME: Final = 4_000
+SORTS: Final = (
+    "issued",
+    "expires",
+    "price",
+    "value_ratio",
+    "volume",
+    "collateral",
+    "reward",
+    "reward_per_m3",
+    "days_to_complete",
+    "runs",
+)
 
 
 @dataclass(frozen=True)
@@ -149,6 +161,11 @@ def _filtered(pools: Pools, dice: Random) -> str:
     return _list(**chosen)
 
 
+def _sorted(sort: str) -> Maker:
+    """From either end; the bound leaves nearly everything, and makes it a list that nobody asked for."""
+    return lambda _, dice: _list(sort=sort, order=dice.choice(("asc", "desc")), price_max=_isk(dice, 10, 13))
+
+
 def _typo(word: str, dice: Random) -> str:
     """Two letters that changed places."""
     if len(word) < 5:
@@ -232,6 +249,16 @@ QUERIES: Final = (
         ),
         FILTERED,
     ),
+    Query(
+        "filter_gone",
+        lambda pools, dice: _list(state="gone", region_id=dice.choice(pools.region_ids), price_max=_isk(dice, 8, 12)),
+        FILTERED,
+    ),
+    Query("count_exact", lambda _, dice: _list(count="exact", price_max=_isk(dice, 6, 10)), FILTERED),
+    Query(
+        "page_number", lambda _, dice: _list(page=dice.randint(2, 40), size=50, price_max=_isk(dice, 10, 12)), FILTERED
+    ),
+    *(Query(f"sort_{sort}", _sorted(sort), FILTERED) for sort in SORTS),
     Query("search_word", _search(lambda word, _: word), SEARCHED),
     Query("search_prefix", _search(lambda word, dice: word[: dice.randint(3, len(word))]), SEARCHED),
     Query("search_typo", _search(_typo), SEARCHED),

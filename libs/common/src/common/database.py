@@ -45,14 +45,19 @@ def create_engine(settings: DatabaseSettings, *, service: str, frozen_after: str
         json_deserializer=orjson.loads,
         connect_args={
             "timeout": 5,
-            "server_settings": {
-                "application_name": f"freeport-{service}",
-                "timezone": "UTC",
-                "jit": "off",
-                "idle_in_transaction_session_timeout": frozen_after,
-            },
+            "server_settings": server_settings(service, frozen_after=frozen_after),
         },
     )
+
+
+def server_settings(service: str, *, frozen_after: str = FROZEN_AFTER) -> dict[str, str]:
+    """What every session of ours asks of the server."""
+    return {
+        "application_name": f"freeport-{service}",
+        "timezone": "UTC",
+        "jit": "off",
+        "idle_in_transaction_session_timeout": frozen_after,
+    }
 
 
 async def asyncpg_connection(connection: AsyncConnection) -> Any:

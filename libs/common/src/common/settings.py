@@ -82,7 +82,9 @@ class DatabaseSettings(Settings):
 
     database_url: SecretStr = Field(description="PostgreSQL, as postgresql://user:password@host:5432/name")
     database_password: SecretStr | None = Field(None, description="Replaces the password in DATABASE_URL")
-    database_pool_size: int = Field(10, ge=1, le=100, description="Connections a process may hold")
+    database_pool_size: int = Field(
+        10, ge=1, le=100, description="Connections of a pool; the api has one to read and one to write"
+    )
 
     @field_validator("database_url")
     @classmethod

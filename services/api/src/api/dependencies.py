@@ -15,6 +15,7 @@ from api.keyring import Keyring
 from api.market import Market
 from api.metrics import Metrics
 from api.problems import InvalidRequestError
+from api.readers import Readers
 from api.schemas.base import BIGINT
 from api.settings import ApiSettings
 from common.hooks import Hooks
@@ -31,6 +32,7 @@ class Parts:
 
     settings: ApiSettings
     engine: AsyncEngine
+    readers: Readers
     outbox: Outbox
     relay: Relay
     hooks: Hooks
@@ -49,9 +51,9 @@ AppParts = Annotated[Parts, Depends(parts_of)]
 
 
 async def read_connection(parts: AppParts) -> AsyncIterator[Any]:
-    """An asyncpg connection outside any transaction, given back before the answer is sent."""
-    async with asyncio.timeout(parts.settings.api_database_timeout), parts.engine.connect() as connection:
-        yield (await connection.get_raw_connection()).driver_connection
+    """A connection outside any transaction, with asyncpg's `fetch…`; given back before the answer is sent."""
+    async with asyncio.timeout(parts.settings.api_database_timeout), parts.readers.reader() as reader:
+        yield reader
 
 
 async def write_connection(parts: AppParts) -> AsyncIterator[AsyncConnection]:

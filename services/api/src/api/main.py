@@ -13,6 +13,7 @@ from api.listening import listen, serve_http
 from api.market import Market
 from api.metrics import Metrics
 from api.openapi import Api
+from api.readers import Readers
 from api.routing import include_routers
 from api.settings import ApiSettings
 from api.tidying import Tidying
@@ -43,11 +44,14 @@ async def create_app(settings: ApiSettings, *, engine: AsyncEngine, relay: Relay
             yield
         finally:
             await hooks.stop(app)
+            readers.close()
 
+    readers = Readers(settings, service="api")
     app = Api(lifespan=lifespan)
     app.state.parts = Parts(
         settings=settings,
         engine=engine,
+        readers=readers,
         outbox=Outbox("api"),
         relay=relay,
         hooks=hooks,
