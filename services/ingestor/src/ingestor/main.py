@@ -27,7 +27,7 @@ from ingestor.handlers.ingest_requested import IngestRequestedHandler
 from ingestor.handlers.items_wanted import ItemsWantedHandler
 from ingestor.handlers.schedule_due import ScheduleDueHandler
 from ingestor.settings import IngestorSettings
-from ingestor.stores import universe
+from ingestor.stores import indexing, universe
 from ingestor.stores.items import ItemStore
 from ingestor.stores.runs import RunStore
 
@@ -76,6 +76,7 @@ async def serve() -> None:
         )
         try:
             await load_universe(engine)
+            await indexing.catch_up(engine)
             gc.freeze()
             gc.set_threshold(50_000, 20, 20)
             await service.together(consumers.run(), relay.run(), limits.run(), heartbeat.run())

@@ -6,6 +6,7 @@ from common.tables.contracts import (
     bids,
     contract_changes,
     contract_items,
+    contract_words,
     contracts,
     coverage,
     dynamic_item_attributes,
@@ -35,6 +36,7 @@ from common.tables.universe import (
     systems,
     types,
     universe_versions,
+    words,
 )
 from common.tables.upstream import upstream_limits, upstream_responses
 
@@ -50,6 +52,7 @@ __all__ = [
     "categories",
     "contract_changes",
     "contract_items",
+    "contract_words",
     "contracts",
     "coverage",
     "dead_letters",
@@ -84,4 +87,5 @@ __all__ = [
     "universe_versions",
     "upstream_limits",
     "upstream_responses",
+    "words",
 ]

@@ -15,7 +15,7 @@ from sqlalchemy import (
     Text,
     Uuid,
 )
-from sqlalchemy.dialects.postgresql import ARRAY, JSONB
+from sqlalchemy.dialects.postgresql import ARRAY, JSONB, TSVECTOR
 from sqlalchemy.sql import text
 
 from common.tables.base import Isk, instant, metadata
@@ -178,6 +178,17 @@ contract_items = Table(
     PrimaryKeyConstraint("contract_id", "record_id"),
     Index(None, "type_id", "contract_id", postgresql_where=text("is_included")),
     comment="Items of a contract: read once, for they never change",
+)
+
+contract_words = Table(
+    "contract_words",
+    metadata,
+    Column("contract_id", BigInteger, primary_key=True, autoincrement=False),
+    Column("words", TSVECTOR, nullable=False, comment="As common/words.py says"),
+    # A table of its own: whatever else changes of a contract, its words need not be indexed again for it. The list of
+    # what is not yet in the index is read by every search, so it is kept shorter than PostgreSQL would.
+    Index("ix_contract_words_words", "words", postgresql_using="gin", postgresql_with={"gin_pending_list_limit": 1024}),
+    comment="What a contract is found by",
 )
 
 contract_changes = Table(

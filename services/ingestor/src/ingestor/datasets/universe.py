@@ -17,7 +17,7 @@ from ingestor.esi.client import EsiClient, Traffic
 from ingestor.esi.errors import UpstreamUnavailableError
 from ingestor.esi.governor import Share
 from ingestor.esi.models import Category, Group, ItemType, Region, Station
-from ingestor.stores import places, universe
+from ingestor.stores import indexing, places, universe
 from ingestor.stores.runs import Run
 
 MOST_PER_RUN = 200
@@ -85,6 +85,7 @@ class Universe:
         del run
         learnt = await learn(connection, reading)
         await places.renew(connection)
+        await indexing.index_missing(connection)
         fetched = len(reading)
         counts = {
             "fetched": fetched,

@@ -63,6 +63,13 @@ class Summary:
     packaged_volume: float | None
 
 
+def names_of(items: Sequence[PublicItem], facts: Mapping[int, TypeFacts]) -> tuple[str, ...]:
+    """Of the types that are offered, or else wanted, each once; the most telling first."""
+    offered = [item for item in items if item.is_included] or items
+    types = dict.fromkeys([_foremost(offered, facts), *(item.type_id for item in offered)])
+    return tuple(facts[type_id].name for type_id in types)
+
+
 def summarise(items: Sequence[PublicItem], facts: Mapping[int, TypeFacts]) -> Summary:
     """The summary of a contract that holds `items`, at least one; `facts` knows all their types."""
     offered = [item for item in items if item.is_included]
@@ -96,12 +103,17 @@ def _composition(offered: Sequence[PublicItem], requested: Sequence[PublicItem])
 
 def _label(items: Sequence[PublicItem], facts: Mapping[int, TypeFacts], *, wanted: bool) -> str:
     """The most telling type, a ship if there is one, how many of it, and how many types more."""
-    first = next((item for item in items if _is_ship(item, facts)), items[0])
-    quantity = sum(item.quantity for item in items if item.type_id == first.type_id)
+    first = _foremost(items, facts)
+    quantity = sum(item.quantity for item in items if item.type_id == first)
     others = len({item.type_id for item in items}) - 1
     count = f"{quantity:,} \N{MULTIPLICATION SIGN} " if quantity != 1 else ""
     more = "" if not others else f" and {others} more type{'s' if others > 1 else ''}"
-    return f"{'Wanted: ' if wanted else ''}{count}{facts[first.type_id].name}{more}"
+    return f"{'Wanted: ' if wanted else ''}{count}{facts[first].name}{more}"
+
+
+def _foremost(items: Sequence[PublicItem], facts: Mapping[int, TypeFacts]) -> int:
+    """The most telling type: a ship if there is one."""
+    return next((item for item in items if _is_ship(item, facts)), items[0]).type_id
 
 
 def _is_ship(item: PublicItem, facts: Mapping[int, TypeFacts]) -> bool:

@@ -20,9 +20,10 @@ from common.events import (
 )
 from common.messaging.outbox import Outbox
 from common.tables import coverage
+from ingestor.domain.lexemes import of_listing
 from ingestor.domain.listing import EMPTY, Listing
 from ingestor.esi.models import PublicContract
-from ingestor.stores import changes, sql
+from ingestor.stores import changes, indexing, sql, words
 from ingestor.stores.places import Ways
 
 ITEMS_PATIENCE = timedelta(minutes=5)
@@ -80,6 +81,7 @@ class ContractStore:
     def __init__(self, outbox: Outbox) -> None:
         self._outbox = outbox
         self._ways = Ways()
+        self._places = words.Places()
 
     async def merge(self, connection: AsyncConnection, listing: Listing, *, run_id: UUID) -> Merged:
         """Make the region's rows equal `listing`, delisting only if it is without flaw.
@@ -107,6 +109,7 @@ class ContractStore:
             "rejected": listing.rejected,
             "delisted": len(gone),
         }
+        await self._index(connection, raw, listing, added, told)
         swept_at = await self._record(raw, listing, run_id, counts)
         unseen = await raw.execute(sql.WANT_NAMES) if staged else "INSERT 0 0"
         at_once = tuple(wanted) if len(wanted) <= AT_ONCE else ()
@@ -168,6 +171,26 @@ class ContractStore:
             hidden=frozenset(hidden),
             missed=tuple(contract_id for contract_id, missing_since in hidden.items() if missing_since is None),
         )
+
+    async def _index(
+        self, connection: AsyncConnection, raw: Any, listing: Listing, added: Sequence[Any], told: Sequence[Any]
+    ) -> None:
+        """Let new contracts be found by what the list tells of them, and changed ones by what it tells now."""
+        new = {row["contract_id"] for row in added}
+        rows = [row for row in listing.rows if row.contract_id in new]
+        ends = {row.contract_id: _ends(row) for row in rows}
+        known = await self._places.names(raw, listing.region_id, {end for each in ends.values() for end in each})
+        found = {
+            row.contract_id: of_listing(
+                row.title,
+                [known[place] for place in (*ends[row.contract_id], listing.region_id) if place in known],
+                (row.issuer_id, row.issuer_corporation_id),
+            )
+            for row in rows
+        }
+        await words.add(raw, found)
+        await words.meet_titles(raw, (row.title for row in rows))
+        await indexing.index(connection, sorted(row["contract_id"] for row in told))
 
     async def want_items(self, connection: AsyncConnection, region_id: int, contract_ids: Sequence[int]) -> None:
         """Ask for the items of `contract_ids`, in chunks that spread over replicas."""
@@ -248,6 +271,12 @@ async def fresh(connection: AsyncConnection, region_id: int) -> Freshness | None
     )
     found = row.one_or_none()
     return None if found is None else Freshness(*found)
+
+
+def _ends(row: PublicContract) -> list[int]:
+    """Where it starts, and where a courier carries it."""
+    ends = (row.start_location_id, row.end_location_id if row.type == "courier" else None)
+    return [end for end in ends if end is not None]
 
 
 def _record(row: PublicContract) -> tuple[object, ...]:

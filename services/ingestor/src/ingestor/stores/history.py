@@ -78,6 +78,7 @@ RETURNING contract_id
 REMOVE_ITEMS = text("/* history.remove_items */ DELETE FROM contract_items WHERE contract_id = ANY(:contract_ids)")
 REMOVE_BIDS = text("/* history.remove_bids */ DELETE FROM bids WHERE contract_id = ANY(:contract_ids)")
 
+REMOVE_WORDS = text("/* history.remove_words */ DELETE FROM contract_words WHERE contract_id = ANY(:contract_ids)")
 REMOVE_CHANGES = text("""
 /* history.remove_changes */ DELETE FROM contract_changes WHERE contract_id = ANY(:contract_ids)
 """)
@@ -138,7 +139,7 @@ async def remove(connection: AsyncConnection, of: RegionDay, *, most: int) -> in
     """Remove the next contracts of a day that is rolled up, with what they held; says how many."""
     removed = await connection.scalars(REMOVE, {"most": most, **of.arguments()})
     contract_ids = sorted(removed)
-    for statement in (REMOVE_ITEMS, REMOVE_BIDS, REMOVE_CHANGES):
+    for statement in (REMOVE_ITEMS, REMOVE_BIDS, REMOVE_CHANGES, REMOVE_WORDS):
         await connection.execute(statement, {"contract_ids": contract_ids})
     return len(contract_ids)
 

@@ -14,12 +14,13 @@ from common.database import asyncpg_connection
 from common.events import ContractEnriched
 from common.messaging.outbox import Outbox
 from common.tables.contracts import CATEGORY_FACET, GROUP_FACET
+from ingestor.domain.lexemes import of_items
 from ingestor.domain.retrying import ANOTHER_DAY, MAX_ITEM_ATTEMPTS, pause_after, pause_while_away
-from ingestor.domain.summary import VERSION, Summary, TypeFacts, summarise
+from ingestor.domain.summary import VERSION, Summary, TypeFacts, names_of, summarise
 from ingestor.domain.valuation import Price, Valuation, value
 from ingestor.esi.items import ItemsMissing, ItemsRead
 from ingestor.esi.models import PublicItem
-from ingestor.stores import dynamic_items, sql, valuing
+from ingestor.stores import dynamic_items, sql, valuing, words
 
 LARGEST_FACET = 2**31 - 1
 SUMMARY_COLUMNS, POSTPONE_COLUMNS = 17, 5
@@ -63,6 +64,8 @@ class Described(NamedTuple):
     """Items (and their types) whose attributes somebody rolled."""
     facets: Sequence[int] = ()
     """By which types, groups and categories it is found."""
+    names: Sequence[str] = ()
+    """Of what it offers, by which it is found as well."""
 
 
 class ItemStore:
@@ -118,6 +121,7 @@ class ItemStore:
 
     async def _summarise(self, raw: Any, read: Sequence[Described]) -> None:
         await raw.execute(sql.SUMMARISE, VERSION, *_columns([_summary_row(of) for of in read], SUMMARY_COLUMNS))
+        await words.extend(raw, {of.entry.contract_id: of_items(of.names) for of in read})
 
     async def _postpone(
         self,
@@ -169,6 +173,7 @@ async def described(
             value(entry.items, facts, prices),
             _rolled(entry.items, facts),
             facets(entry.items, facts),
+            names_of(entry.items, facts),
         )
         for entry in known
     ]
@@ -215,7 +220,7 @@ def _state(contract: Any, *, over: bool) -> str:
 
 
 def _summary_row(of: Described) -> tuple[object, ...]:
-    entry, summary, worth, _, facets = of
+    entry, summary, worth = of.entry, of.summary, of.value
     blueprint = summary.blueprint
     return (
         entry.contract_id,
@@ -230,7 +235,7 @@ def _summary_row(of: Described) -> tuple[object, ...]:
         blueprint.runs if blueprint else None,
         summary.packaged_volume,
         *worth,
-        f"{{{','.join(map(str, facets))}}}",
+        f"{{{','.join(map(str, of.facets))}}}",
     )
 
 

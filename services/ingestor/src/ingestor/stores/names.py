@@ -8,6 +8,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from common.database import asyncpg_connection
 from common.tables import names
+from common.words import words_of
 from ingestor.esi.models import Name
 
 GIVEN_UP_AFTER = timedelta(days=7)
@@ -15,8 +16,9 @@ MAX_ATTEMPTS = 5
 
 SET = """
 /* names.set */
-UPDATE names n SET name = r.name, category = r.category, due_at = NULL
-  FROM unnest($1::bigint[], $2::text[], $3::text[]) AS r (id, name, category)
+UPDATE names n SET name = r.name, category = r.category, words = array_to_tsvector(string_to_array(r.words, ' ')),
+       due_at = NULL
+  FROM unnest($1::bigint[], $2::text[], $3::text[], $4::text[]) AS r (id, name, category, words)
  WHERE n.entity_id = r.id
 """
 
@@ -50,7 +52,8 @@ async def learn(connection: AsyncConnection, found: Sequence[Name]) -> None:
     raw = await asyncpg_connection(connection)
     rows = sorted(((row.id, _clean(row.name), _clean(row.category)) for row in found), key=lambda row: row[0])
     named = [row for row in rows if row[1]]
-    await raw.execute(SET, *([row[index] for row in named] for index in range(3)))
+    words = [" ".join(words_of(name)) for _, name, _ in named]
+    await raw.execute(SET, *([row[index] for row in named] for index in range(3)), words)
 
 
 async def postpone(connection: AsyncConnection, ids: Iterable[int]) -> None:

@@ -8,6 +8,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from common.database import asyncpg_connection
 from ingestor.domain.routes import Jumps, StarMap
+from ingestor.stores import indexing
 
 STARGATES = "/* places.stargates */ SELECT from_system_id, to_system_id FROM stargates"
 HIGH_SECURITY = "/* places.high_security */ SELECT system_id FROM systems WHERE security = 'high'"
@@ -29,6 +30,7 @@ WITH placed AS MATERIALIZED (
 )
 UPDATE contracts c SET system_id = p.system_id, security = p.security, end_system_id = p.end_system_id
   FROM placed p WHERE c.contract_id = p.contract_id
+RETURNING c.contract_id
 """
 
 WAYS = """
@@ -92,7 +94,8 @@ async def renew(connection: AsyncConnection, *, ways: bool = False) -> None:
     is not left without. What says nothing new is not written.
     """
     raw = await asyncpg_connection(connection)
-    await raw.execute(PLACE)
+    placed = await raw.fetch(PLACE)
+    await indexing.index(connection, sorted(contract_id for (contract_id,) in placed))
     counted = await Ways().between(raw, await raw.fetch(WAYS, ways))
     if counted.pairs:
         await raw.execute(COUNT_JUMPS, *counted.columns())

@@ -23,7 +23,7 @@ from common.tables import (
     types,
     universe_versions,
 )
-from ingestor.stores import places
+from ingestor.stores import places, words
 from ingestor.stores.dynamic_items import want_held
 
 Records = Iterator[tuple[object, ...]]
@@ -66,6 +66,7 @@ async def load_packaged(connection: AsyncConnection) -> bool:
         await _upsert(raw, table, records)
     await connection.execute(insert(universe_versions).values(version=universe.VERSION))
     await want_held(connection)
+    await words.meet_new_eden(raw)
     await places.renew(connection, ways=True)
     return True
 
@@ -165,7 +166,12 @@ async def learn(connection: AsyncConnection, table: Table, rows: Sequence[dict[s
         statement.on_conflict_do_update(index_elements=keys, set_=renewed, where=differs).returning(is_new)
     )
     written = list(fates)
+    if written and table in _SEARCHED:
+        await words.meet_names(await asyncpg_connection(connection), (row["name"] for row in rows))
     return Learnt(added=sum(written), changed=len(written) - sum(written))
+
+
+_SEARCHED = (types, stations, systems, regions)
 
 
 def _clean(name: str) -> str:

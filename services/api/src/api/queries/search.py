@@ -1,0 +1,235 @@
+"""What `q` means: words of titles, items, places and issuers become conditions on contracts, the most relevant first.
+
+Every word has to be found: as a whole or as the beginning of one, in whatever the contract is found by
+(`common/words.py`). How relevant a contract is says the first of these tiers that it is in:
+
+1. what it offers first is called so, in just these words;
+2. every word stands in its title or the name of what it offers first;
+3. every word begins one there;
+4. every word begins one anywhere.
+
+In a tier the newest comes first, so that a page at any depth is read in the order of an index: the tiers one after the
+other, each by `date_issued DESC, contract_id DESC`. A tier that few contracts are in is their ids; one that many are in
+is a condition to be tried on one contract after the other, for many also means that the next is near.
+"""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from itertools import islice, product
+from typing import Any, Final
+
+from api.problems import InvalidRequestError
+from api.queries.arguments import Arguments
+from api.queries.spelling import nearest
+from common.words import ABOUT, ISSUER, whole, words_of
+
+MOST_WORDS: Final = 12
+MOST_NAMES_MEANT: Final = 8
+
+KNOWN = """
+/* search.known: for each word what it begins, and whose names it is in */
+SELECT array(SELECT word FROM words WHERE word >= asked.word AND word < asked.beyond ORDER BY word LIMIT $4) AS begun,
+       array(SELECT entity_id FROM names WHERE words @@ asked.beginning::tsquery LIMIT $5) AS issuers,
+       array(SELECT entity_id FROM names WHERE words @@ asked.itself::tsquery LIMIT $5) AS issuers_whole
+  FROM unnest($1::text[], $2::text[], $3::text[], $6::text[])
+       WITH ORDINALITY AS asked (word, beyond, beginning, itself, place)
+ ORDER BY asked.place
+"""
+NEWEST = """
+/* search.sample */
+SELECT {counts} FROM (
+  SELECT contract_id FROM contracts WHERE delisted_at IS NULL
+   ORDER BY date_issued DESC, contract_id DESC LIMIT {sample}) newest
+  JOIN contract_words w USING (contract_id)
+"""
+IDS = "array(SELECT contract_id FROM contract_words WHERE words @@ (SELECT {query}::text::tsquery) LIMIT {most})"
+IS_FOUND = """
+(SELECT w.words @@ (SELECT {query}::text::tsquery) FROM contract_words w WHERE w.contract_id = c.contract_id)
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """From where on things are done another way. What is found does not depend on them, but for the issuers."""
+
+    begun: int = 64
+    """If a word begins more words than this, the index looks for its beginning itself, which is slower."""
+    issuers: int = 500
+    """If a word is in more names than this, only names that hold it as a whole are looked at."""
+    few: int = 6_000
+    """A tier of more contracts than this is a condition."""
+    sample: int = 500
+    many_of_sample: int = 25
+    """If so many of the newest contracts are in a tier, its contracts are not counted: they are many."""
+
+
+LIMITS: Final = Limits()
+
+
+@dataclass(frozen=True, slots=True)
+class Tier:
+    """Contracts that are equally relevant; no contract is in two tiers of a search.
+
+    `ids` are theirs, of live and gone ones, unless they are too many.
+    """
+
+    query: str
+    ids: Sequence[int] | None
+
+    def condition(self, arguments: Arguments) -> str:
+        """That a contract `c` is in it; what has to be passed is added to `arguments`."""
+        if self.ids is not None:
+            return f"c.contract_id = ANY({arguments.place(self.ids)}::bigint[])"
+        return IS_FOUND.format(query=arguments.place(self.query)).strip()
+
+
+@dataclass(frozen=True, slots=True)
+class Search:
+    """What was understood. Without tiers there is nothing to be found.
+
+    `corrected` says for each word that is written nowhere which words it was taken for.
+    """
+
+    tiers: tuple[Tier, ...]
+    anywhere: Tier
+    """All tiers as one, for lists in another order and for counts."""
+    corrected: dict[str, list[str]] = field(default_factory=dict)
+
+    def condition(self, arguments: Arguments) -> str:
+        """That a contract `c` is found at all."""
+        return self.anywhere.condition(arguments)
+
+
+async def understand(connection: Any, q: str, limits: Limits = LIMITS) -> Search:
+    """What `q` means on the market of this moment. Raises InvalidRequestError if there is nothing to look for."""
+    words = words_of(q)
+    if not words:
+        raise InvalidRequestError({"q": "has neither a letter nor a digit"})
+    if len(words) > MOST_WORDS:
+        raise InvalidRequestError({"q": f"has more than {MOST_WORDS} words"})
+    meant = await _meant(connection, list(dict.fromkeys(words)), limits)
+    taken_for = {asked: [word.text for word in each] for asked, each in meant.items()}
+    corrected = {asked: words for asked, words in taken_for.items() if words != [asked]}
+    queries = _queries(words, meant)
+    if not queries:
+        return Search((), Tier("", ()), corrected)
+    tiers = await _tiers(connection, queries, limits)
+    return Search(tuple(tier for tier in tiers if tier.ids != []), _joined(tiers, meant), corrected)
+
+
+@dataclass(frozen=True, slots=True)
+class _Word:
+    """What a word finds: the words it begins (None if those are too many to name them), and issuers by their names."""
+
+    text: str
+    begun: Sequence[str] | None
+    issuers: Sequence[int]
+
+    @property
+    def is_known(self) -> bool:
+        return bool(self.begun is None or self.begun or self.issuers)
+
+    def about(self) -> list[str]:
+        """As the beginning of a word of what a contract is about; nothing if it begins none."""
+        if self.begun is None:
+            return [f"{_quoted(ABOUT + self.text)}:*"]
+        return [_quoted(ABOUT + word) for word in self.begun]
+
+    def anywhere(self) -> list[str]:
+        """As the beginning of any word, or as a name of an issuer; nothing if it is neither."""
+        others = [f"{_quoted(self.text)}:*"] if self.begun is None else [_quoted(word) for word in self.begun]
+        return [*self.about(), *others, *(_quoted(f"{ISSUER}{entity_id}") for entity_id in self.issuers)]
+
+
+Meant = dict[str, list[_Word]]
+"""For each word that was asked for: itself, or those that it is taken for."""
+
+
+async def _meant(connection: Any, words: Sequence[str], limits: Limits) -> Meant:
+    meant = {}
+    for word in await _known(connection, words, limits):
+        instead = [] if word.is_known else await nearest(connection, word.text)
+        meant[word.text] = await _known(connection, instead, limits) if instead else [word]
+    return meant
+
+
+async def _known(connection: Any, words: Sequence[str], limits: Limits) -> list[_Word]:
+    beginnings = [_quoted(word) + (":*" if len(word) > 1 else "") for word in words]
+    rows = await connection.fetch(
+        KNOWN,
+        words,
+        [word + ("\U0010ffff" if len(word) > 1 else "\x01") for word in words],
+        beginnings,
+        limits.begun + 1,
+        limits.issuers + 1,
+        [_quoted(word) for word in words],
+    )
+    known = []
+    for word, row in zip(words, rows, strict=True):
+        begun, issuers = row["begun"], row["issuers"]
+        if len(issuers) > limits.issuers:
+            issuers = row["issuers_whole"][: limits.issuers]
+        known.append(_Word(word, None if len(begun) > limits.begun else begun, issuers))
+    return known
+
+
+def _queries(words: Sequence[str], meant: Meant) -> list[str]:
+    """The tiers as text search queries of which no two find the same; none if a word is found nowhere."""
+    anywhere = _anywhere(meant)
+    if anywhere is None:
+        return []
+    names = islice(product(*([word.text for word in meant[asked]] for asked in words)), MOST_NAMES_MEANT)
+    tiers = [
+        _any(_quoted(whole(name)) for name in names),
+        _all([_quoted(ABOUT + word.text) for word in each] for each in meant.values()),
+        _all([lexeme for word in each for lexeme in word.about()] for each in meant.values()),
+        anywhere,
+    ]
+    queries, better = [], None
+    for tier in tiers:
+        if tier is not None:
+            queries.append(tier if better is None else f"({tier}) & !({better})")
+            better = tier
+    return queries
+
+
+async def _tiers(connection: Any, queries: Sequence[str], limits: Limits) -> list[Tier]:
+    """Each tier with its ids, unless they are many."""
+    counts = ", ".join(
+        f"count(*) FILTER (WHERE w.words @@ (SELECT ${place}::text::tsquery))"
+        for place, _ in enumerate(queries, start=1)
+    )
+    sampled = await connection.fetchrow(NEWEST.format(counts=counts, sample=limits.sample), *queries)
+    few = [query for query, count in zip(queries, sampled, strict=True) if count < limits.many_of_sample]
+    ids: dict[str, list[int]] = {}
+    if few:
+        columns = ", ".join(IDS.format(query=f"${place}", most=limits.few + 1) for place, _ in enumerate(few, start=1))
+        found = await connection.fetchrow(f"/* search.ids */ SELECT {columns}", *few)
+        ids = {query: each for query, each in zip(few, found, strict=True) if len(each) <= limits.few}
+    return [Tier(query, ids.get(query)) for query in queries]
+
+
+def _joined(tiers: Sequence[Tier], meant: Meant) -> Tier:
+    known = [tier.ids for tier in tiers if tier.ids is not None]
+    if len(known) == len(tiers):
+        return Tier("", [contract_id for ids in known for contract_id in ids])
+    return Tier(_anywhere(meant) or "", None)
+
+
+def _anywhere(meant: Meant) -> str | None:
+    return _all([lexeme for word in each for lexeme in word.anywhere()] for each in meant.values())
+
+
+def _any(lexemes: Iterable[str]) -> str:
+    return " | ".join(lexemes)
+
+
+def _all(alternatives: Iterable[Sequence[str]]) -> str | None:
+    """One of each of `alternatives`; None if there is one without any, so that nothing is found."""
+    held = list(alternatives)
+    return " & ".join(f"({_any(lexemes)})" for lexemes in held) if all(held) else None
+
+
+def _quoted(lexeme: str) -> str:
+    """As PostgreSQL reads it; words have neither quotes nor backslashes in them."""
+    return f"'{lexeme}'"
