@@ -15,7 +15,7 @@ from api.queries.live_counts import Kind, live_counts, unsettled
 from common.tables.contracts import CATEGORY_FACET, GROUP_FACET
 from support.market_rows import DOMAIN, JITA_STATION, NOW, RIFTER, THE_FORGE, MarketRows
 
-KINDS: tuple[Kind, ...] = ("facet", "region", "system", "station")
+KINDS: tuple[Kind, ...] = ("type", "group", "category", "region", "system", "station")
 FACETS = [RIFTER, 603, 34, GROUP_FACET + 25, GROUP_FACET + 18, CATEGORY_FACET + 6]
 LIVE = """
 SELECT facets, region_id, system_id, start_location_id FROM contracts
@@ -55,7 +55,8 @@ def written(dice: Random, contract_id: int) -> Iterator[tuple[str, list[Any]]]:
 async def brute_force(connection: Any) -> dict[str, Counter[int]]:
     counted: dict[str, Counter[int]] = {kind: Counter() for kind in KINDS}
     for row in await connection.fetch(LIVE):
-        counted["facet"].update(set(row["facets"] or ()))
+        for facet in row["facets"] or ():
+            counted[("type", "group", "category")[facet // GROUP_FACET]].update([facet % GROUP_FACET])
         for kind, column in (("region", "region_id"), ("system", "system_id"), ("station", "start_location_id")):
             counted[kind].update([row[column]] if row[column] is not None else [])
     return counted
@@ -108,7 +109,7 @@ async def test_counts_are_exact_whoever_writes_at_the_same_time_and_is_undone(da
     connection = await asyncpg.connect(database_url)
     assert {kind: await counted_here(connection, kind) for kind in KINDS} == await brute_force(connection)
     await connection.execute("TRUNCATE contracts")
-    assert [await counted_here(connection, kind) for kind in KINDS] == [Counter()] * 4
+    assert [await counted_here(connection, kind) for kind in KINDS] == [Counter()] * 6
     await connection.close()
 
 

@@ -273,7 +273,7 @@ coverage = Table(
 listed_counts = Table(
     "listed_counts",
     metadata,
-    Column("kind", Text, nullable=False, comment="facet, region, system or station"),
+    Column("kind", Text, nullable=False, comment="type, group, category, region, system or station"),
     Column("id", BigInteger, nullable=False, autoincrement=False),
     Column("contracts", Integer, nullable=False),
     PrimaryKeyConstraint("kind", "id"),

@@ -13,7 +13,9 @@ depends_on: str | Sequence[str] | None = None
 COUNTED_BY = """
 CREATE FUNCTION counted_by(facets int[], region_id bigint, system_id bigint, station_id bigint)
 RETURNS TABLE (kind text, id bigint) LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
-  SELECT 'facet', unnest($1)::bigint
+  SELECT CASE WHEN facet < 1000000000 THEN 'type' WHEN facet < 2000000000 THEN 'group' ELSE 'category' END,
+         (facet % 1000000000)::bigint
+    FROM unnest($1) AS facet
    UNION ALL
   SELECT place, number FROM (VALUES ('region', $2), ('system', $3), ('station', $4)) AS at (place, number)
    WHERE number IS NOT NULL
@@ -88,7 +90,7 @@ SELECT k.kind, k.id, count(*) FROM contracts, counted_by(facets, region_id, syst
 def upgrade() -> None:
     op.create_table(
         "listed_counts",
-        sa.Column("kind", sa.Text(), nullable=False, comment="facet, region, system or station"),
+        sa.Column("kind", sa.Text(), nullable=False, comment="type, group, category, region, system or station"),
         sa.Column("id", sa.BigInteger(), autoincrement=False, nullable=False),
         sa.Column("contracts", sa.Integer(), nullable=False),
         sa.PrimaryKeyConstraint("kind", "id", name=op.f("pk_listed_counts")),
