@@ -1,9 +1,13 @@
-from fastapi import APIRouter, Response
+from typing import Annotated
+
+from fastapi import APIRouter, Query, Response
 
 from api.answers import found
 from api.dependencies import ReadConnection, TypeId
-from api.problems import problems
+from api.problems import InvalidRequestError, problems
+from api.queries import type_prices
 from api.queries import universe as queries
+from api.schemas.type_prices import PriceQuery, TypePrices
 from api.schemas.universe import ItemType
 
 router = APIRouter()
@@ -11,5 +15,24 @@ router = APIRouter()
 
 @router.get("/{type_id}", response_model=ItemType, responses=problems(404, 503))
 async def read_type(type_id: TypeId, connection: ReadConnection) -> Response:
-    """Answer with the item type, its group and its category."""
-    return found(await queries.item_type(connection, type_id), f"There is no type {type_id}")
+    """Answer with the item type, its group and category, what it costs, and how many live contracts offer it."""
+    return found(await queries.item_type(connection, type_id), _no_type(type_id))
+
+
+@router.get("/{type_id}/prices", response_model=TypePrices, responses=problems(404, 503))
+async def read_type_prices(
+    type_id: TypeId, query: Annotated[PriceQuery, Query()], connection: ReadConnection
+) -> Response:
+    """Tell what contracts ask for the type, and what those asked that are gone, by the day on which they left the list.
+
+    Only item exchanges count that offer this type alone and ask for ISK alone. Copies of a blueprint are told apart by
+    runs and research; originals are not.
+    """
+    unknown = await queries.unknown_regions(connection, query.region_id) if query.region_id else []
+    if unknown:
+        raise InvalidRequestError({"region_id": f"nothing has the id {unknown[0]}"})
+    return found(await type_prices.prices(connection, type_id, query), _no_type(type_id))
+
+
+def _no_type(type_id: int) -> str:
+    return f"There is no type {type_id}"

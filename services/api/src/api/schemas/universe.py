@@ -1,6 +1,6 @@
 from pydantic import Field
 
-from api.schemas.base import CubicMetres, Instant, Shown
+from api.schemas.base import CubicMetres, Instant, Isk, Shown
 
 
 class RegionCoverage(Shown):
@@ -17,12 +17,14 @@ class Region(Shown):
 
     region_id: int
     name: str
+    live: int = Field(description="Live contracts that start in it")
     coverage: RegionCoverage | None = Field(description="Null for a region that was never read")
 
 
 class Regions(Shown):
     """All regions of New Eden."""
 
+    as_of: Instant | None = Field(description="The oldest reading of a region's list; null: none was read")
     items: list[Region]
 
 
@@ -40,6 +42,17 @@ class TypeCategory(Shown):
     name: str | None
 
 
+class TypeMarket(Shown):
+    """What one of a type costs at the market."""
+
+    buy: Isk | None = Field(description="At Jita's best buy order; null: nobody bids")
+    sell: Isk | None = Field(description="At Jita's best sell order; null: nobody sells")
+    orders_as_of: Instant | None = Field(description="When those two last changed")
+    average: Isk | None = Field(description="The average of New Eden")
+    adjusted: Isk | None = Field(description="What the game reckons by")
+    averages_as_of: Instant | None = Field(description="When those two last changed")
+
+
 class ItemType(Shown):
     """An item type."""
 
@@ -52,3 +65,8 @@ class ItemType(Shown):
     portion_size: int | None
     market_group_id: int | None
     meta_group_id: int | None
+    live: int = Field(description="Live contracts that offer it")
+    prices: TypeMarket | None = Field(
+        description="Null: none is known. Copies of blueprints and abyssal items cost something else"
+    )
+    image: str = Field(description="Its picture at CCP's image server")

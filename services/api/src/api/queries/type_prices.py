@@ -1,0 +1,117 @@
+"""What is and was asked for a type, as JSON text that PostgreSQL wrote.
+
+By the rules of the ingestor, which makes statistics of days that are long past (`ingestor/stores/history.py`,
+`ingestor/domain/statistics.py`): a day that is rolled up reads as it did the moment before. A test holds both to the
+same numbers.
+"""
+
+from typing import Any
+
+from api.queries.arguments import Arguments
+from api.queries.pricing import IS_COPY
+from api.schemas.type_prices import PriceQuery
+
+# Exact, and to the cent as the ingestor rounds: half to even. `tenths` of the way from the lowest price to the highest.
+_QUANTILE = """
+SELECT tenths, (cents + CASE WHEN rest * 2 > whole OR (rest * 2 = whole AND mod(cents, 2) = 1) THEN 1 ELSE 0 END)
+               * 0.01 AS amount
+  FROM unnest(ARRAY[0, 1, 5, 9]) AS tenths,
+       LATERAL (SELECT tenths * (contracts - 1) / 10 + 1 AS below, tenths * (contracts - 1) % 10 AS part) AS place,
+       LATERAL (SELECT least(below + 1, contracts) AS above) AS next,
+       LATERAL (SELECT 100 * (prices[below] * units[above] * (10 - part) + prices[above] * units[below] * part) AS sum,
+                       10 * units[below] * units[above] AS whole) AS exact,
+       LATERAL (SELECT div(sum, whole) AS cents, mod(sum, whole) AS rest) AS divided
+"""
+
+_ARTICLE = "is_blueprint_copy, material_efficiency, time_efficiency, runs"
+
+_ENTRY = """
+'region_id', region_id, 'region_name', r.name, 'is_blueprint_copy', is_blueprint_copy,
+'material_efficiency', material_efficiency, 'time_efficiency', time_efficiency, 'runs', runs, 'contracts', contracts
+"""
+_AMOUNTS = "'lowest', lowest, 'p10', p10, 'median', median, 'p90', p90"
+_ORDER = "region_id, is_blueprint_copy, material_efficiency, time_efficiency, runs"
+
+PRICES = """
+/* types.prices */
+WITH span AS MATERIALIZED (
+    SELECT coalesce({before}::date, (now() AT TIME ZONE 'UTC')::date + 1) AS until
+), held AS (
+    SELECT c.contract_id, c.region_id, c.price, c.outcome, (c.delisted_at AT TIME ZONE 'UTC')::date AS day,
+           i.type_id, i.quantity, i.is_included, i.material_efficiency, i.time_efficiency, i.runs, {is_copy} AS is_copy
+      FROM contracts c JOIN contract_items i USING (contract_id)
+     WHERE c.contract_id IN (SELECT contract_id FROM contract_items WHERE type_id = {type_id} AND is_included)
+       AND c.type = 'item_exchange' AND c.items_state = 'stored' AND c.price > 0
+       AND c.composition = 'single' AND {here}
+       AND CASE WHEN c.delisted_at IS NULL THEN c.date_expired > now()
+                ELSE c.delisted_at >= (SELECT (until - {days}::int)::timestamp AT TIME ZONE 'UTC' FROM span)
+                     AND c.delisted_at < (SELECT until::timestamp AT TIME ZONE 'UTC' FROM span) END
+), offers AS (
+    SELECT region_id, day, price, coalesce(outcome = 'accepted', false) AS accepted, sum(quantity) AS units,
+           bool_or(is_copy) AS is_blueprint_copy,
+           min(material_efficiency) FILTER (WHERE is_copy) AS material_efficiency,
+           min(time_efficiency) FILTER (WHERE is_copy) AS time_efficiency, min(runs) FILTER (WHERE is_copy) AS runs
+      FROM held GROUP BY contract_id, region_id, day, price, outcome
+    HAVING bool_and(is_included) AND min(quantity) > 0 AND count(DISTINCT (type_id, is_copy)) = 1
+       AND (NOT bool_or(is_copy) OR count(DISTINCT (material_efficiency, time_efficiency, runs)) = 1)
+), asked AS (
+    SELECT day, region_id, {article}, count(*)::int AS contracts, (count(*) FILTER (WHERE accepted))::int AS accepted,
+           array_agg(price ORDER BY div(price * 1e42, units)) AS prices,
+           array_agg(units ORDER BY div(price * 1e42, units)) AS units
+      FROM offers o
+     WHERE {wanted} AND NOT EXISTS (SELECT FROM rolled_up_days d WHERE d.day = o.day AND d.region_id = o.region_id)
+     GROUP BY day, region_id, {article}
+), fresh AS (
+    SELECT day, region_id, {article}, contracts, accepted, q.*
+      FROM asked, LATERAL (SELECT max(amount) FILTER (WHERE tenths = 0) AS lowest,
+                                  max(amount) FILTER (WHERE tenths = 1) AS p10,
+                                  max(amount) FILTER (WHERE tenths = 5) AS median,
+                                  max(amount) FILTER (WHERE tenths = 9) AS p90 FROM ({quantile}) AS each) AS q
+), daily AS (
+    SELECT * FROM fresh WHERE day IS NOT NULL
+    UNION ALL
+    SELECT day, region_id, {article}, contracts, accepted, lowest, p10, median, p90
+      FROM price_statistics c, span
+     WHERE type_id = {type_id} AND day >= until - {days}::int AND day < until AND {here} AND {wanted}
+)
+SELECT json_build_object(
+           'type_id', t.type_id, 'type_name', t.name, 'as_of', (SELECT min(swept_at) FROM coverage c WHERE {here}),
+           'from', until - {days}::int, 'until', until,
+           'live', (SELECT coalesce(json_agg(json_build_object({entry}, {amounts}) ORDER BY {order}), '[]')
+                      FROM fresh LEFT JOIN regions r USING (region_id) WHERE day IS NULL),
+           'days', (SELECT coalesce(json_agg(json_build_object('day', day, {entry}, 'accepted', accepted, {amounts})
+                                             ORDER BY day DESC, {order}), '[]')
+                      FROM daily LEFT JOIN regions r USING (region_id)))::text
+  FROM types t, span WHERE t.type_id = {type_id}
+"""
+
+
+async def prices(connection: Any, type_id: int, query: PriceQuery) -> str | None:
+    """What is asked for the type now, and was by day, region and research; None if there is no such type."""
+    arguments = Arguments()
+    here = "true"
+    if query.region_id:
+        here = f"c.region_id = ANY({arguments.place(query.region_id)}::bigint[])"
+    statement = PRICES.format(
+        type_id=f"{arguments.place(type_id)}::bigint",
+        before=arguments.place(query.before),
+        days=arguments.place(query.days),
+        here=here,
+        wanted=" AND ".join(_wanted(query, arguments)) or "true",
+        is_copy=IS_COPY,
+        article=_ARTICLE,
+        entry=_ENTRY,
+        amounts=_AMOUNTS,
+        order=_ORDER,
+        quantile=_QUANTILE,
+    )
+    shown: str | None = await connection.fetchval(statement, *arguments)
+    return shown
+
+
+def _wanted(query: PriceQuery, arguments: Arguments) -> list[str]:
+    wanted = [] if query.is_bpc is None else [f"is_blueprint_copy = {arguments.place(query.is_bpc)}::boolean"]
+    research = {"runs": query.runs, "material_efficiency": query.me, "time_efficiency": query.te}
+    return wanted + [
+        f"{column} = {arguments.place(number)}::int" for column, number in research.items() if number is not None
+    ]
