@@ -1,14 +1,33 @@
+import json
 import logging
 import sys
+from collections.abc import Callable, Mapping
+from typing import Any, TextIO
 
+import orjson
 import structlog
+from structlog.typing import FilteringBoundLogger, Processor
 
 from common.settings import LogSettings
 
 
+class _Lines:
+    """Where our own lines end: written at once, past the library that others log with, which costs 40 µs a line."""
+
+    def __init__(self, stream: TextIO, name: str = "") -> None:
+        self.name = name
+        self._stream = stream
+
+    def msg(self, line: str) -> None:
+        self._stream.write(line + "\n")
+        self._stream.flush()
+
+    debug = info = warning = error = critical = exception = log = fatal = msg
+
+
 def configure(settings: LogSettings, *, service: str) -> None:
     """Every line, ours and the libraries', as one JSON object (or one readable line) on standard output."""
-    shared: list[structlog.types.Processor] = [
+    shared: list[Processor] = [
         structlog.contextvars.merge_contextvars,
         structlog.stdlib.add_log_level,
         structlog.stdlib.add_logger_name,
@@ -16,25 +35,25 @@ def configure(settings: LogSettings, *, service: str) -> None:
         structlog.processors.EventRenamer("message"),
         lambda _logger, _method, line: {"service": service, **line},
     ]
-    renderer: structlog.types.Processor = (
-        structlog.processors.JSONRenderer()
+    rendering: list[Processor] = [
+        structlog.processors.format_exc_info,
+        structlog.processors.JSONRenderer(serializer=_json)
         if settings.log_format == "json"
-        else structlog.dev.ConsoleRenderer(event_key="message")
-    )
+        else structlog.dev.ConsoleRenderer(event_key="message"),
+    ]
+    level = logging.getLevelNamesMapping()[settings.log_level]
+    stream = sys.stdout
     structlog.configure(
-        processors=[*shared, structlog.stdlib.ProcessorFormatter.wrap_for_formatter],
-        logger_factory=structlog.stdlib.LoggerFactory(),
+        processors=[*shared, *rendering],
+        wrapper_class=structlog.make_filtering_bound_logger(level),
+        logger_factory=lambda *name: _Lines(stream, *name),
         cache_logger_on_first_use=True,
     )
-    handler = logging.StreamHandler(sys.stdout)
+    handler = logging.StreamHandler(stream)
     handler.setFormatter(
         structlog.stdlib.ProcessorFormatter(
             foreign_pre_chain=shared,
-            processors=[
-                structlog.stdlib.ProcessorFormatter.remove_processors_meta,
-                structlog.processors.format_exc_info,
-                renderer,
-            ],
+            processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, *rendering],
         )
     )
     logging.basicConfig(handlers=[handler], level=settings.log_level, force=True)
@@ -43,6 +62,14 @@ def configure(settings: LogSettings, *, service: str) -> None:
     logging.getLogger("faststream").setLevel(logging.WARNING)
 
 
-def get_logger(name: str) -> structlog.stdlib.BoundLogger:
-    logger: structlog.stdlib.BoundLogger = structlog.stdlib.get_logger(name)
+def get_logger(name: str) -> FilteringBoundLogger:
+    logger: FilteringBoundLogger = structlog.get_logger(name)
     return logger
+
+
+def _json(line: Mapping[str, Any], default: Callable[[Any], Any]) -> str:
+    """What the quick serializer refuses (half a surrogate pair, a number of more than 64 bits) the other one takes."""
+    try:
+        return orjson.dumps(line, default=default).decode()
+    except TypeError:
+        return json.dumps(line, default=default)

@@ -52,6 +52,7 @@ class Metrics:
             ["method", "route", "status"],
             registry=self._registry,
         )
+        self._requests_of: dict[tuple[str, str, int], Histogram] = {}
         cached = Counter(
             "freeport_cache_answers",
             "Answers of kept routes: hit, shared (asked for while it was made), miss, unknown (no version was known)",
@@ -65,7 +66,10 @@ class Metrics:
         GCCollector(registry=self._registry)
 
     def observe_request(self, method: str, route: str, status: int, seconds: float) -> None:
-        self._requests.labels(method, route, str(status)).observe(seconds)
+        kind = method, route, status
+        if kind not in self._requests_of:
+            self._requests_of[kind] = self._requests.labels(method, route, str(status))
+        self._requests_of[kind].observe(seconds)
 
     def count_cached(self, outcome: str) -> None:
         self._cached[outcome].inc()

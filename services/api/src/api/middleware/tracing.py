@@ -3,7 +3,7 @@
 import time
 
 from fastapi import FastAPI
-from starlette.datastructures import Headers, MutableHeaders
+from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from common.logs import get_logger
@@ -28,12 +28,13 @@ class Tracing:
         began = time.perf_counter()
         status = 500
         with tracing(continued(headers.get("traceparent"), headers.get("x-request-id"))) as trace:
+            signature = _signature(trace)
 
             async def traced(message: Message) -> None:
                 nonlocal status
                 if message["type"] == "http.response.start":
                     status = message["status"]
-                    _sign(message, trace)
+                    message = {**message, "headers": [*message.get("headers", ()), *signature]}
                 await send(message)
 
             try:
@@ -42,10 +43,8 @@ class Tracing:
                 _say(scope, status, time.perf_counter() - began)
 
 
-def _sign(message: Message, trace: Trace) -> None:
-    headers = MutableHeaders(scope=message)
-    headers["X-Request-ID"] = trace.request_id
-    headers["traceparent"] = trace.traceparent
+def _signature(trace: Trace) -> list[tuple[bytes, bytes]]:
+    return [(b"x-request-id", trace.request_id.encode()), (b"traceparent", trace.traceparent.encode())]
 
 
 def _say(scope: Scope, status: int, seconds: float) -> None:
