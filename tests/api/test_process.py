@@ -12,11 +12,13 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 
 import aiohttp
+import asyncpg
 import psutil
 import pytest
 
 from cli.embedded.postgres import EmbeddedPostgres
 from common import migrations
+from support.databases import as_service
 from support.market_rows import THE_FORGE
 from support.served_api import NOWHERE, Reply, ServedApi, hook_folder
 from support.stand_ins import free_port
@@ -25,7 +27,7 @@ from support.stand_ins import free_port
 async def started(folder: Path, database_url: str, **settings: str) -> Process:
     environment = {
         "PATH": os.environ["PATH"],
-        "DATABASE_URL": database_url,
+        "DATABASE_URL": as_service(database_url, "api"),
         "KAFKA_BOOTSTRAP_SERVERS": NOWHERE,
         "KAFKA_ENABLE_IDEMPOTENCE": "false",
         **settings,
@@ -78,6 +80,12 @@ async def test_it_accepts_commands_without_a_broker_in_little_memory_and_stops_o
     assert database_url.encode() not in output
 
 
+async def made_known(url: str, role: str) -> None:
+    connection = await asyncpg.connect(url)
+    await connection.execute(f"CREATE ROLE {role} LOGIN")
+    await connection.close()
+
+
 async def test_it_starts_before_its_database_and_finds_it_when_it_comes(tmp_path: Path) -> None:
     server = EmbeddedPostgres(tmp_path / "postgres", free_port(), durable=False)
     server.prepare()
@@ -88,10 +96,15 @@ async def test_it_starts_before_its_database_and_finds_it_when_it_comes(tmp_path
         try:
             while missing == ["database: cannot be reached"]:
                 missing = (await until(api, "/health/ready", 503)).content["missing"]
+            unknown = (missing, await until(api, "/api/v1/regions", 503))
+            await made_known(server.url, "freeport_api")
+            missing = (await until(api, "/health/ready", 503)).content["missing"]
         finally:
             server.stop()
         gone = await until(api, "/api/v1/regions", 503)
 
+    assert unknown[0] == ["database: does not let this service in"]
+    assert unknown[1].content["detail"] == "The database does not let this service in"
     assert missing == [f"database schema: is at nothing, wants {migrations.head()}"]
     assert gone.content["detail"] == "The database cannot be reached"
 

@@ -8,7 +8,6 @@ from uuid import UUID
 import pytest
 from sqlalchemy import Table
 from sqlalchemy.ext.asyncio import AsyncEngine
-from sqlalchemy.sql import text
 
 from common import tables
 from common.events import Dataset, IngestRequested
@@ -132,10 +131,9 @@ async def market(ingestor: Ingestion, rows: MarketRows) -> None:
 
 
 async def restore(ingestor: Ingestion) -> None:
-    async with ingestor.engine.begin() as connection:
-        await connection.execute(text("TRUNCATE price_statistics, rolled_up_days, runs"))
-        for table in KINDS:
-            await connection.execute(text(f"INSERT INTO {table.name} ({columns(table)}) TABLE saved_{table.name}"))
+    await ingestor.execute("TRUNCATE price_statistics, rolled_up_days, runs")
+    for table in KINDS:
+        await ingestor.execute(f"INSERT INTO {table.name} ({columns(table)}) TABLE saved_{table.name}")
 
 
 def columns(table: Table) -> str:

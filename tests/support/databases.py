@@ -8,10 +8,11 @@ from itertools import count
 import asyncpg
 from pydantic import SecretStr
 
-from common import migrations
+from common import migrations, roles
 from common.database import create_engine
 from common.keys import store
 from common.keys.tokens import Scope, Token
+from common.rights import role
 from common.settings import DatabaseSettings
 from ingestor.stores import universe
 
@@ -57,13 +58,18 @@ class Databases:
         asyncio.run(run())
 
 
+def as_service(url: str, service: str) -> str:
+    """The same database, as the role that a service connects as."""
+    return url.replace("//freeport@", f"//{role(service)}@")
+
+
 def settings_for(url: str) -> DatabaseSettings:
     return DatabaseSettings(database_url=SecretStr(url))
 
 
 async def _migrate(url: str) -> None:
     engine = create_engine(settings_for(url), service="test")
-    await migrations.upgrade(engine)
+    await migrations.upgrade(engine, then=lambda connection: roles.establish(connection, {}))
     await engine.dispose()
 
 

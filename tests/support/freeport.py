@@ -15,8 +15,9 @@ from urllib.parse import urlencode
 
 import asyncpg
 
+from common.rights import SERVICES
 from common.settings import KafkaSettings
-from support.databases import SHOWN
+from support.databases import SHOWN, as_service
 from support.simulated_esi import Answer
 from support.stand_ins import free_port
 
@@ -137,12 +138,17 @@ class Freeport:
         wanted = self.value("SELECT count(*) FROM contracts WHERE items_state = 'wanted'")
         return bool(covered == regions and loading == 0 and wanted == 0)
 
+    def _environment_of(self, module: str) -> Mapping[str, str]:
+        """Each service connects as the role of its own; what prepares the database, as the owner."""
+        url = as_service(self.database_url, module) if module in SERVICES else self.database_url
+        return {**self.environment, "DATABASE_URL": url}
+
     def _run(self, module: str, environment: Mapping[str, str] | None = None) -> subprocess.Popen[bytes]:
         with (self.folder / f"{module}.log").open("ab") as log:
             return subprocess.Popen(
                 [sys.executable, "-m", module],
                 cwd=self.folder,
-                env=environment or self.environment,
+                env=environment or self._environment_of(module),
                 stdout=log,
                 stderr=log,
                 stdin=subprocess.DEVNULL,

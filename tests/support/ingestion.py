@@ -15,6 +15,7 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncEngine
 from sqlalchemy.sql import text
 
+from common.database import create_engine
 from common.errors import AlreadyHandledError
 from common.events import Event, IngestRequested, ItemsWanted, ScheduleDue
 from common.ids import new_id
@@ -36,6 +37,7 @@ from ingestor.settings import IngestorSettings
 from ingestor.stores.contracts import ContractStore, Merged
 from ingestor.stores.items import ItemStore
 from ingestor.stores.runs import RunStore
+from support.databases import as_service, settings_for
 
 E = TypeVar("E", bound=Event)
 
@@ -65,10 +67,11 @@ async def client(url: str, *, timeout: float = 15.0) -> AsyncIterator[EsiClient]
 
 
 class Ingestion:
-    """Handlers and what they wrote."""
+    """Handlers and what they wrote. They act by their role's rights; tests look and arrange as the owner."""
 
-    def __init__(self, engine: AsyncEngine, esi: EsiClient) -> None:
+    def __init__(self, engine: AsyncEngine, esi: EsiClient, *, owner: AsyncEngine | None = None) -> None:
         self.engine = engine
+        self._owner = owner or engine
         self.esi = esi
         self.outbox = Outbox("ingestor")
         self.runs = RunStore(self.outbox)
@@ -124,7 +127,7 @@ class Ingestion:
             return await self._contracts.merge(connection, listing, run_id=new_id())
 
     async def rows(self, query: str, **arguments: object) -> Sequence[Row[Any]]:
-        async with self.engine.connect() as connection:
+        async with self._owner.connect() as connection:
             return (await connection.execute(text(query), arguments)).all()
 
     async def row(self, query: str, **arguments: object) -> Row[Any]:
@@ -135,7 +138,7 @@ class Ingestion:
         return (await self.row(query, **arguments))[0]
 
     async def execute(self, statement: str, **arguments: object) -> None:
-        async with self.engine.begin() as connection:
+        async with self._owner.begin() as connection:
             await connection.execute(text(statement), arguments)
 
     async def run(self, run_id: UUID) -> Row[Any]:
@@ -144,8 +147,14 @@ class Ingestion:
 
 @asynccontextmanager
 async def ingestion(engine: AsyncEngine, url: str = NOWHERE) -> AsyncIterator[Ingestion]:
-    async with client(url) as esi:
-        yield Ingestion(engine, esi)
+    """The ingestor on the database of `engine`, which is its owner's."""
+    own_url = as_service(engine.url.render_as_string(hide_password=False), "ingestor")
+    acting = create_engine(settings_for(own_url), service="ingestor")
+    try:
+        async with client(url) as esi:
+            yield Ingestion(acting, esi, owner=engine)
+    finally:
+        await acting.dispose()
 
 
 def contract(contract_id: int, **fields: Any) -> PublicContract:

@@ -17,7 +17,7 @@ from api.main import create_app
 from api.settings import ApiSettings
 from common.database import create_engine
 from common.messaging.relay import Relay
-from support.databases import SHOWN
+from support.databases import SHOWN, as_service
 
 NOWHERE = "127.0.0.1:1"
 """An address at which nothing listens."""
@@ -77,8 +77,8 @@ class ServedApi:
 
 
 def api_settings(database_url: str, **more: Any) -> ApiSettings:
-    """Settings with a broker that is not there: nothing the api answers may depend on it."""
-    return ApiSettings(database_url=SecretStr(database_url), kafka_bootstrap_servers=NOWHERE, **more)
+    """Settings with a role of least rights, and a broker that is not there: no answer may depend on it."""
+    return ApiSettings(database_url=SecretStr(as_service(database_url, "api")), kafka_bootstrap_servers=NOWHERE, **more)
 
 
 @asynccontextmanager

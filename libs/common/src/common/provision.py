@@ -1,21 +1,25 @@
-"""`python -m common.provision`: bring the schema up to date and create the topics.
+"""`python -m common.provision`: bring the schema and the services' roles up to date, and create the topics.
 
 Safe to repeat, and to run twice at once.
 """
 
 import asyncio
+import re
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Annotated
 
 from aiokafka.errors import KafkaError
+from pydantic import AfterValidator, Field, SecretStr
 from sqlalchemy import insert
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from common import migrations
+from common import migrations, roles
 from common.database import create_engine, is_transient
 from common.errors import FreeportError
 from common.logs import configure, get_logger
 from common.messaging import topics
+from common.rights import SERVICES
 from common.service import run
 from common.settings import DatabaseSettings, KafkaSettings, LogSettings, read_settings
 from common.tables import broker_epochs
@@ -25,17 +29,39 @@ log = get_logger(__name__)
 PATIENCE_SECONDS = 60
 
 
+def _is_printable_ascii(password: SecretStr | None) -> SecretStr | None:
+    if password is not None and not re.fullmatch(r"[\x20-\x7e]+", password.get_secret_value()):
+        raise ValueError("has to be of printable ASCII")
+    return password
+
+
+RolePassword = Annotated[SecretStr | None, AfterValidator(_is_printable_ascii)]
+
+
 class ProvisionSettings(DatabaseSettings, KafkaSettings, LogSettings):
-    """What it takes to prepare a database and a broker."""
+    """What it takes to prepare a database and a broker. `DATABASE_URL` names the owner of the tables here."""
+
+    api_database_password: RolePassword = Field(None, description="Password to give to the role freeport_api")
+    ingestor_database_password: RolePassword = Field(None, description="Password to give to the role freeport_ingestor")
+    scheduler_database_password: RolePassword = Field(
+        None, description="Password to give to the role freeport_scheduler"
+    )
+
+    def passwords(self) -> dict[str, str]:
+        """The services' passwords, of those that have one here."""
+        given = {service: getattr(self, f"{service}_database_password") for service in SERVICES}
+        return {service: password.get_secret_value() for service, password in given.items() if password is not None}
 
 
-async def provision(engine: AsyncEngine, kafka: KafkaSettings) -> list[str]:
-    """Migrate, then create what topics are missing; returns their names.
+async def provision(
+    engine: AsyncEngine, kafka: KafkaSettings, *, passwords: Mapping[str, str] | None = None
+) -> list[str]:
+    """Migrate, see to the services' roles, then create what topics are missing; returns their names.
 
     Topics that had to be created mean that nothing sent before is on the wire any more. That is recorded, and the
     ingestor sends again what was accepted and is not done.
     """
-    await migrations.upgrade(engine)
+    await migrations.upgrade(engine, then=lambda connection: roles.establish(connection, passwords or {}))
     created = await topics.create_missing(kafka)
     if created:
         async with engine.begin() as connection:
@@ -62,7 +88,7 @@ async def serve() -> None:
     configure(settings, service="provision")
     engine = create_engine(settings, service="provision")
     try:
-        created = await patiently(lambda: provision(engine, settings))
+        created = await patiently(lambda: provision(engine, settings, passwords=settings.passwords()))
     finally:
         await engine.dispose()
     log.info("provisioned", topics_created=created)

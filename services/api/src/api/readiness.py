@@ -7,8 +7,9 @@ from typing import Any
 from sqlalchemy.exc import SQLAlchemyError
 
 from api.dependencies import Parts
+from api.faults import database_fault
 from api.queries import health
-from common.database import DATABASE_ERRORS, is_transient
+from common.database import DATABASE_ERRORS
 from common.logs import get_logger
 
 log = get_logger(__name__)
@@ -83,9 +84,11 @@ async def observe(parts: Parts) -> Observation:
     except TimeoutError:
         return Observation(parts.schema, database_error=f"no answer within {PATIENCE_SECONDS:.0f} s")
     except (SQLAlchemyError, *DATABASE_ERRORS, OSError) as error:
-        if not is_transient(error):
+        fault = database_fault(error)
+        if fault is None:
             log.exception("database check failed")
-        return Observation(parts.schema, database_error="cannot be reached")
+        why = (fault or "cannot be reached").removeprefix("The database ")
+        return Observation(parts.schema, database_error=why)
 
 
 async def _look(parts: Parts) -> Observation:

@@ -16,6 +16,7 @@ from cli.launch import launched
 from cli.ports import Port
 from cli.process import Process, at_once
 from cli.settings import TRANQUILITY, StackSettings
+from common.rights import role
 
 EMBEDDED_BROKER = {
     "KAFKA_SESSION_TIMEOUT_MS": "2000",
@@ -51,6 +52,10 @@ class Stack:
     def database_url(self) -> str:
         given = self.settings.database_url
         return given.get_secret_value() if given else self.database.url
+
+    def database_url_of(self, service: str) -> str:
+        """The address as a service connects: to the embedded server as a role of its own, to yours as you say."""
+        return self.database.url_as(role(service)) if self.runs_postgres else self.database_url
 
     @property
     def shown_database_url(self) -> str:
@@ -133,7 +138,7 @@ class Stack:
             Process(
                 name,
                 _module(name),
-                environment,
+                {**environment, "DATABASE_URL": self.database_url_of(name)},
                 ready=_answers(f"{self.settings.api_url}/health") if name == "api" else at_once,
                 after=names,
                 restarts_with=(*wire, "provision"),

@@ -41,7 +41,10 @@ class EmbeddedPostgres:
 
     @property
     def url(self) -> str:
-        return f"postgresql://freeport@127.0.0.1:{self.port}/freeport"
+        return self.url_as("freeport")
+
+    def url_as(self, role: str) -> str:
+        return f"postgresql://{role}@127.0.0.1:{self.port}/freeport"
 
     @property
     def pid(self) -> int | None:
