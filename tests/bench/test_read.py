@@ -18,10 +18,11 @@ from common.database import create_engine
 from ingestor.domain.summary import VERSION
 from ingestor.esi.items import ItemsRead
 from ingestor.esi.models import PublicItem
-from ingestor.stores import places, sql, valuing
+from ingestor.stores import indexing, places, sql, valuing
 from ingestor.stores.items import _summary_row, described, facts_of
 from support.databases import Databases, settings_for
 
+WORDS = "SELECT contract_id, words::text FROM contract_words ORDER BY contract_id"
 TINY = Size("tiny", live=90, stored=200, seed=120)
 SUMMARY = """
 SELECT contract_id, label, composition, contains_ship, items_offered, items_requested, is_blueprint_copy,
@@ -83,13 +84,33 @@ async def test_the_ingestor_would_fill_every_copy_as_it_is(market: str) -> None:
         facts = await facts_of(connection, {item.type_id for entry in read for item in entry.items})
         derived = [_summary_row(each) for each in await described(connection, read, facts)]
         placed, revalued = await raw.execute(places.PLACE), await valuing.revalue(connection)
+        found_by = await raw.fetch(WORDS)
+        await indexing.index(connection, [contract_id for contract_id, _ in found_by])
+        found_by_now = await raw.fetch(WORDS)
         await connection.rollback()
         unread = await raw.fetchval("SELECT count(*) FROM contracts WHERE enrichment_version <> $1", VERSION)
     await engine.dispose()
 
     assert len(stored) > TINY.stored / 2
     assert derived == stored
+    assert (len(found_by), found_by_now) == (TINY.stored, found_by)
     assert (placed, revalued, unread) == ("UPDATE 0", 0, 0)
+
+
+async def test_what_is_counted_as_it_is_written_is_counted(connection: Any) -> None:
+    counted = await connection.fetch("""
+        SELECT kind, id, sum(contracts)::int FROM (
+          TABLE listed_counts UNION ALL TABLE listed_count_changes) AS parts (kind, id, contracts)
+         GROUP BY kind, id HAVING sum(contracts) <> 0 ORDER BY kind, id
+    """)
+    listed = await connection.fetch("""
+        SELECT k.kind, k.id, count(*)::int
+          FROM contracts c, counted_by(facets, region_id, system_id, start_location_id) k
+         WHERE delisted_at IS NULL GROUP BY k.kind, k.id ORDER BY k.kind, k.id
+    """)
+
+    assert len(counted) > 100
+    assert counted == listed
 
 
 async def test_every_column_that_tells_contracts_apart_is_filled(connection: Any) -> None:

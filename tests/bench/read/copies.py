@@ -12,7 +12,10 @@ from typing import Any, Final
 import asyncpg
 
 from bench.read.seed import FORGE
+from bench.read.wording import find_by_words
+from common.database import create_engine
 from ingestor.stores.sql import ITEM_COLUMNS
+from support.databases import settings_for
 
 MARGIN: Final = "12 hours"
 """No live contract expires sooner, so that a market that is kept for a while has as many as when it was made."""
@@ -34,7 +37,7 @@ PREPARE: Final = (
     "SET maintenance_work_mem = '512MB'",
     "CREATE SCHEMA seed",
     *(f"CREATE TABLE seed.{table} AS TABLE public.{table}" for table in FROM_COPIED),
-    f"TRUNCATE {', '.join(FROM_COPIED)}, outbox, inbox",
+    f"TRUNCATE {', '.join(FROM_COPIED)}, contract_words, outbox, inbox",
     """
     CREATE FUNCTION seed.asked(worth numeric) RETURNS numeric LANGUAGE sql IMMUTABLE RETURN
       CASE WHEN worth > 0 THEN greatest(round(worth, 2 - floor(log(worth))::int), 0.01) ELSE worth END
@@ -233,9 +236,10 @@ SELECT {FIRST_ID} + row_number() OVER (ORDER BY date_issued, seed_id, copy) AS c
 async def multiply(url: str, size: Size, say: Callable[[str], None]) -> dict[str, int]:
     """Put a market of that size in the place of the one that is stored; how much there is of it then."""
     connection = await asyncpg.connect(url)
+    engine = create_engine(settings_for(url), service="bench")
     try:
         await _run(connection, PREPARE)
-        indexes = await connection.fetch(INDEXES, list(FROM_COPIED))
+        indexes = await connection.fetch(INDEXES, [*FROM_COPIED, "contract_words", "names"])
         await _run(connection, (f"DROP INDEX {index['name']}" for index in indexes))
         originals = await connection.fetchval("SELECT count(*) FROM seed.contracts")
         times = -(-size.stored * 5 // (originals * 4))
@@ -245,12 +249,15 @@ async def multiply(url: str, size: Size, say: Callable[[str], None]) -> dict[str
         await _run(connection, (await _copy_contracts(connection), COPY_ITEMS, NAME_THEM))
         say("contracts and items are there")
         await _run(connection, (COPY_BIDS, COPY_ROLLED, COPY_ROLLS, COPY_CHANGES))
+        await find_by_words(engine)
+        say("words are there")
         await _run(connection, ("SET client_min_messages = 'warning'", "DROP SCHEMA seed CASCADE"))
         await _run(connection, (index["definition"] for index in indexes))
         say("indexes are there")
         await _run(connection, ("VACUUM ANALYZE", "CHECKPOINT"))
         return dict(await connection.fetchrow(COUNTS))
     finally:
+        await engine.dispose()
         await connection.close()
 
 

@@ -16,7 +16,7 @@ import asyncpg
 
 import common
 import ingestor
-from bench.read import copies, seed
+from bench.read import copies, seed, wording
 from bench.read.copies import Size
 from cli.embedded.postgres import EmbeddedPostgres
 from support.databases import Databases
@@ -57,7 +57,7 @@ def fingerprint(size: Size) -> str:
     roots = (Path(str(common.__file__)).parent, Path(str(ingestor.__file__)).parent)
     folders = [root / part for root in roots for part in ("migrations/versions", "universe", "domain", "stores")]
     files = [file for folder in folders for file in folder.glob("*") if file.suffix in {".py", ".gz"}]
-    for file in [*sorted(files), Path(str(seed.__file__)), Path(str(copies.__file__))]:
+    for file in [*sorted(files), *(Path(str(module.__file__)) for module in (seed, copies, wording))]:
         digest.update(file.read_bytes())
     return digest.hexdigest()
 

@@ -264,7 +264,7 @@ QUERIES: Final = (
     Query("search_typo", _search(_typo), SEARCHED),
     Query("detail", _detail(), READ),
     Query("history", _detail("/history"), READ),
-    Query("bids", lambda pools, dice: f"{CONTRACTS}/{dice.choice(pools.auction_ids)}/bids", READ),
+    Query("bids", lambda pools, dice: f"{CONTRACTS}/{dice.choice(pools.auction_ids or pools.contract_ids)}/bids", READ),
     Query("taxonomy", lambda *_: f"{CONTRACTS}/taxonomy", Goal(p50_ms=1), hot=True),
     Query("types_autocomplete", _autocomplete, FILTERED),
     Query("type", lambda pools, dice: f"/api/v1/types/{dice.choice(pools.type_ids)}", READ),
