@@ -40,6 +40,13 @@ groups = Table(
     Column("published", Boolean, nullable=False),
 )
 
+TYPE_WORDS = """
+to_tsvector('simple'::regconfig,
+  regexp_replace(regexp_replace(name, '(\\w)[''](\\w)'::text, '\\1\\2'::text, 'g'::text),
+                 '[^[:alnum:]]+'::text, ' '::text, 'g'::text))
+"""
+"""The words of its name in small letters. An apostrophe within a word does not end it, any other sign does."""
+
 types = Table(
     "types",
     metadata,
@@ -51,7 +58,9 @@ types = Table(
     Column("portion_size", Integer),
     Column("market_group_id", BigInteger),
     Column("meta_group_id", SmallInteger),
+    Column("words", TSVECTOR, Computed(TYPE_WORDS, persisted=True), comment="Of its name"),
     Index(None, "group_id"),
+    Index("ix_types_words", "words", postgresql_using="gin"),
 )
 
 regions = Table(

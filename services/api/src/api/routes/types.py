@@ -1,16 +1,26 @@
 from typing import Annotated
 
+import orjson
 from fastapi import APIRouter, Query, Response
 
-from api.answers import found
+from api.answers import JsonAnswer, found
 from api.dependencies import ReadConnection, TypeId
 from api.problems import InvalidRequestError, problems
-from api.queries import type_prices
+from api.queries import type_prices, type_search
 from api.queries import universe as queries
 from api.schemas.type_prices import PriceQuery, TypePrices
+from api.schemas.type_search import FoundTypes, TypeQuery
 from api.schemas.universe import ItemType
 
 router = APIRouter()
+
+
+@router.get("", response_model=FoundTypes, responses=problems(503))
+async def find_types(query: Annotated[TypeQuery, Query()], connection: ReadConnection) -> Response:
+    """Find types by the beginnings of words, for boxes that complete what is typed; mistakes are forgiven."""
+    meant = await type_search.understand(connection, query.q) if query.q else None
+    corrected = orjson.dumps(meant.corrected if meant else {}).decode()
+    return JsonAnswer(await type_search.find(connection, query, meant, corrected))
 
 
 @router.get("/{type_id}", response_model=ItemType, responses=problems(404, 503))
