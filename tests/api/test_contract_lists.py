@@ -203,6 +203,7 @@ async def test_the_bytes_of_a_list_are_what_the_schema_says(api: ServedApi, rows
     await rows.contract(
         2,
         start_location_id=JITA_STATION,
+        system_id=30000142,
         price="123456789012345678.91",
         volume=0.01,
         title="</script>\u2028 é",

@@ -3,7 +3,6 @@
 import asyncio
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
-from difflib import get_close_matches
 from typing import Annotated, Any
 
 from fastapi import Depends, HTTPException, Path, Request, status
@@ -14,6 +13,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 from api.keyring import Keyring
 from api.market import Market
 from api.metrics import Metrics
+from api.nearest import suggestion
 from api.problems import InvalidRequestError
 from api.readers import Readers
 from api.schemas.base import BIGINT
@@ -74,7 +74,9 @@ async def known_query_only(request: Request) -> None:
     known = [
         name for field in route.dependant.query_params for name in _names(field.field_info.annotation, field.alias)
     ]
-    unknown = {name: _unknown(name, known) for name in request.query_params if name not in known}
+    unknown = {
+        name: f"is not a parameter here{suggestion(name, known)}" for name in request.query_params if name not in known
+    }
     if unknown:
         raise InvalidRequestError(unknown)
 
@@ -90,8 +92,3 @@ def _names(annotation: Any, alias: str) -> list[str]:
     """The parameters behind an argument of the route: a model stands for its fields."""
     is_model = isinstance(annotation, type) and issubclass(annotation, BaseModel)
     return list(annotation.model_fields) if is_model else [alias]
-
-
-def _unknown(name: str, known: list[str]) -> str:
-    near = get_close_matches(name, known, n=1)
-    return f"is not a parameter here; did you mean {near[0]}?" if near else "is not a parameter here"

@@ -1,6 +1,7 @@
 """Every error leaves as an RFC 9457 problem document."""
 
 import json
+import re
 from collections.abc import Mapping
 from http import HTTPStatus
 from typing import Any
@@ -11,6 +12,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
+from api.nearest import suggestion
 from common import telemetry
 from common.errors import FreeportError
 
@@ -129,5 +131,7 @@ def _field(location: tuple[int | str, ...]) -> str:
 def _message(error: Mapping[str, Any]) -> str:
     if error["type"] == "json_invalid":
         return f"is not JSON: {error['ctx']['error']} at position {error['loc'][1]}"
-    message: str = error["msg"]
+    message: str = error["msg"].removeprefix("Value error, ")
+    if error["type"] in {"enum", "literal_error"} and isinstance(error["input"], str):
+        message += suggestion(error["input"], re.findall(r"'([^']*)'", str(error["ctx"]["expected"])))
     return message[:1].lower() + message[1:]

@@ -1,3 +1,8 @@
+import re
+
+_PLACEHOLDER = re.compile(r"\$(\d+)")
+
+
 class Arguments(list[object]):
     """The arguments of a statement that is put together: each gets the next placeholder."""
 
@@ -5,3 +10,13 @@ class Arguments(list[object]):
         """Keep `value` and return its placeholder, `$1` for the first."""
         self.append(value)
         return f"${len(self)}"
+
+    def used_in(self, statement: str) -> tuple[str, list[object]]:
+        """The statement with its placeholders numbered anew, and their arguments: those that it does not use fall away.
+
+        PostgreSQL takes no argument that a statement does not mention.
+        """
+        used = sorted({int(number) for number in _PLACEHOLDER.findall(statement)})
+        places = {number: place for place, number in enumerate(used, start=1)}
+        renumbered = _PLACEHOLDER.sub(lambda found: f"${places[int(found[1])]}", statement)
+        return renumbered, [self[number - 1] for number in used]

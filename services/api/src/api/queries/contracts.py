@@ -1,89 +1,146 @@
-"""The market, as JSON text that PostgreSQL wrote."""
+"""A page of contracts, as JSON text that PostgreSQL wrote."""
 
 from dataclasses import dataclass
 from typing import Any
 
 from api.cursors import Position
-from api.queries import filters
+from api.queries import filters, shown
 from api.queries.arguments import Arguments
-from api.queries.filters import LIVE
+from api.queries.sorting import key_of, stretches
+from api.queries.stats import STALE_SECONDS
+from api.schemas.base import BIGINT
 from api.schemas.contracts import ContractQuery
 
-COLUMNS = """
-       c.contract_id, c.type AS contract_type, c.region_id, r.name AS region_name,
-       y.system_id, y.name AS system_name, c.start_location_id, t.name AS start_location_name,
-       c.issuer_id, i.name AS issuer_name, c.issuer_corporation_id, k.name AS issuer_corporation_name,
-       c.for_corporation, c.price, c.buyout, c.reward, c.collateral, c.volume, c.title, c.label, c.composition,
-       c.contains_ship, c.is_blueprint_copy, c.runs, c.material_efficiency, c.time_efficiency,
-       c.packaged_volume, c.value_buy, c.value_sell, c.value_average, c.value_lines, c.value_lines_priced,
-       c.value_ratio, c.date_issued, c.date_expired, c.items_state
-"""
-JOINS = """
-       LEFT JOIN regions r ON r.region_id = c.region_id
-       LEFT JOIN stations t ON t.station_id = c.start_location_id
-       LEFT JOIN systems y ON y.system_id = t.system_id
-       LEFT JOIN names i ON i.entity_id = c.issuer_id
-       LEFT JOIN names k ON k.entity_id = c.issuer_corporation_id
-"""
+# Each stretch stands in the order of an index, and the next one is only begun when the one before was too short.
+STRETCH = """
+stretch_{number} AS MATERIALIZED (
+    SELECT c.contract_id, {key} AS key FROM contracts c
+     WHERE {filters} AND {condition} {unless_full} ORDER BY {order} LIMIT {most}
+)"""
+UNLESS_FULL = "AND (SELECT count(*) FROM stretch_0) < {most}"
 
 PAGE = """
-WITH page AS (
-    SELECT c.* FROM contracts c
-     WHERE {conditions}
-     ORDER BY c.date_issued DESC, c.contract_id DESC LIMIT {limit} + 1
+/* contracts.page */
+WITH {stretches}, page AS (
+    SELECT contract_id, key, row_number() OVER () AS place
+      FROM (SELECT * FROM ({union}) AS joined_ ORDER BY part, {order} OFFSET {skipped} LIMIT {limit} + 1) AS ordered
 ), shown AS (
-    SELECT {columns}, c.items_offered, c.items_requested
-      FROM (SELECT * FROM page ORDER BY date_issued DESC, contract_id DESC LIMIT {limit}) c {joins}
-), last AS (
-    SELECT date_issued, contract_id FROM shown ORDER BY date_issued, contract_id LIMIT 1
-), pending AS (
-    SELECT c.region_id, count(*) AS items_pending FROM contracts c
+    SELECT p.place, c.type, (SELECT row_to_json(fields) FROM (SELECT {columns}) AS fields) AS contract
+      FROM page p JOIN contracts c USING (contract_id) WHERE p.place <= {limit}
+), ends AS (
+    SELECT min(place) AS nearest, max(place) AS farthest FROM page WHERE place <= {limit}
+), unread AS (
+    SELECT c.region_id, true AS pending, count(*) AS n FROM contracts c
      WHERE c.items_state = 'wanted' AND {live} GROUP BY c.region_id
+    UNION ALL
+    SELECT c.region_id, false, count(*) FROM contracts c
+     WHERE c.items_state = 'failed' AND {live} GROUP BY c.region_id
 ), covered AS (
     SELECT region_id, r.name, v.swept_at AS as_of, coalesce(v.complete_generation = v.generation, false) AS complete,
-           coalesce(p.items_pending, 0) AS items_pending
+           coalesce(v.fresh_until + {stale_seconds} * interval '1 second' < now(), true) AS stale,
+           coalesce(u.n, 0) AS items_pending
       FROM {regions} AS asked (region_id) LEFT JOIN regions r USING (region_id) LEFT JOIN coverage v USING (region_id)
-           LEFT JOIN pending p USING (region_id)
+           LEFT JOIN (SELECT region_id, n FROM unread WHERE pending) u USING (region_id)
 )
-SELECT (SELECT coalesce(json_agg(shown ORDER BY date_issued DESC, contract_id DESC)::text, '[]') FROM shown) AS items,
-       (SELECT count(*) > {limit} FROM page) AS more,
-       (SELECT date_issued FROM last) AS last_issued,
-       (SELECT contract_id FROM last) AS last_id,
+SELECT (SELECT coalesce('[' || string_agg(contract::text, ',' ORDER BY place {shown_order}) || ']', '[]') FROM shown)
+           AS items,
+       (SELECT count(*) FROM page) AS found,
+       (SELECT array_agg(type) FROM shown) AS types,
+       (SELECT key FROM page, ends WHERE place = nearest) AS nearest_key,
+       (SELECT contract_id FROM page, ends WHERE place = nearest) AS nearest_id,
+       (SELECT key FROM page, ends WHERE place = farthest) AS farthest_key,
+       (SELECT contract_id FROM page, ends WHERE place = farthest) AS farthest_id,
        (SELECT to_json(CASE WHEN bool_and(as_of IS NOT NULL) THEN min(as_of) END)::text FROM covered) AS as_of,
-       (SELECT coalesce(json_agg(covered ORDER BY region_id)::text, '[]') FROM covered) AS coverage
+       (SELECT coalesce(json_agg(covered ORDER BY region_id)::text, '[]') FROM covered) AS coverage,
+       (SELECT coalesce(sum(n), 0) FROM unread) AS unread
 """
 
 
 @dataclass(frozen=True, slots=True)
-class LivePage:
-    """A page of live contracts: JSON texts, and where the page ended if more follow."""
+class Page:
+    """A page of contracts: JSON texts, and where the pages around it are."""
 
     items: str
     as_of: str
     coverage: str
-    last: Position | None
+    after: Position | None
+    """Where what follows begins; None if nothing does."""
+    before: Position | None
+    whole: list[str] | None
+    """The type of each contract of the list, if all of it stands on this page."""
+    unread: int
+    """Live contracts whose items nobody knows yet, anywhere."""
 
 
-async def live_contracts(connection: Any, query: ContractQuery, after: Position | None) -> LivePage:
-    """The live contracts that `query` asks for, the newest first, from behind `after` on."""
+async def page_of(connection: Any, query: ContractQuery, position: Position | None) -> Page:
+    """The page at `position` of the list that `query` asks for."""
+    statement, arguments = _statement(query, position)
+    row = await connection.fetchrow(statement, *arguments)
+    more = row["found"] > query.most
+    after, before = _neighbours(query, position, row, more=more)
+    return Page(
+        row["items"],
+        row["as_of"] or "null",
+        row["coverage"],
+        after,
+        before,
+        (row["types"] or []) if not more and position is None and not query.skipped else None,
+        row["unread"],
+    )
+
+
+def _statement(query: ContractQuery, position: Position | None) -> tuple[str, Arguments]:
     arguments = Arguments()
-    conditions = " AND ".join(_conditions(query, after, arguments))
+    where = filters.where(query, arguments)
+    backwards = position is not None and position.backwards
+    most = query.skipped + query.most + 1
+    parts = list(enumerate(stretches(key_of(query), position, arguments, descending=query.descending)))
+    direction = "DESC" if query.descending != backwards else "ASC"
     regions = "(SELECT region_id FROM coverage)"
     if query.region_id:
         regions = f"(SELECT DISTINCT unnest({arguments.place(query.region_id)}::bigint[]))"
     statement = PAGE.format(
-        conditions=conditions, limit=query.limit, columns=COLUMNS, joins=JOINS, live=LIVE, regions=regions
+        stretches=",".join(
+            STRETCH.format(
+                number=number,
+                key=part.key,
+                filters=where,
+                condition=part.condition,
+                order=part.order,
+                most=most,
+                unless_full=UNLESS_FULL.format(most=most) if number else "",
+            )
+            for number, part in parts
+        ),
+        union=" UNION ALL ".join(f"SELECT {number} AS part, * FROM stretch_{number}" for number, _ in parts),  # noqa: S608
+        order=f"key {direction}, contract_id {direction}",
+        skipped=query.skipped,
+        limit=query.most,
+        columns=shown.columns(query.fields),
+        shown_order="DESC" if backwards else "ASC",
+        live=filters.LIVE,
+        regions=regions,
+        stale_seconds=STALE_SECONDS,
     )
-    row = await connection.fetchrow(statement, *arguments)
-    last = Position(row["last_issued"], row["last_id"]) if row["more"] else None
-    return LivePage(row["items"], row["as_of"], row["coverage"], last)
+    return statement, arguments
 
 
-def _conditions(query: ContractQuery, after: Position | None, arguments: Arguments) -> list[str]:
-    conditions = [filters.where(query, arguments)]
-    if after is not None:
-        conditions.append(
-            f"(c.date_issued, c.contract_id) < ({arguments.place(after.at)}::timestamptz,"
-            f" {arguments.place(after.tie)}::bigint)"
-        )
-    return conditions
+def _neighbours(
+    query: ContractQuery, position: Position | None, row: Any, *, more: bool
+) -> tuple[Position | None, Position | None]:
+    """Where the pages after and before this one are. `nearest` is the end at which its reading began."""
+    backwards = position is not None and position.backwards
+    begun_inside = position is not None or query.skipped > 0
+    if row["found"] == 0:
+        turned = _turned(position, descending=query.descending) if position else None
+        return (turned, None) if backwards else (None, turned)
+    farthest = Position(row["farthest_key"], row["farthest_id"], backwards) if more else None
+    nearest = Position(row["nearest_key"], row["nearest_id"], not backwards) if begun_inside else None
+    return (nearest, farthest) if backwards else (farthest, nearest)
+
+
+def _turned(position: Position, *, descending: bool) -> Position:
+    """From where there is nothing more the other way, the contract at `position` included."""
+    step = 1 if descending == position.backwards else -1
+    tie = min(max(0, position.tie + step), BIGINT)
+    return Position(position.key, tie, not position.backwards)

@@ -1,8 +1,8 @@
 """Whether what a filter names exists at all: a name that stands for nothing is an error, not an empty list."""
 
-from difflib import get_close_matches
 from typing import Any
 
+from api.nearest import suggestion
 from api.queries.arguments import Arguments
 from api.schemas.contract_filters import ContractFilters, ContractType
 
@@ -56,5 +56,4 @@ def _question(known: str, kind: str, asked: str) -> str:
 def _message(name: str, value: Any) -> str:
     if name != "contract_type":
         return f"nothing has the id {value}"
-    near = get_close_matches(value, list(ContractType), n=1)
-    return f"is no type of contract; did you mean {near[0]}?" if near else "is no type of contract"
+    return f"is no type of contract{suggestion(value, ContractType)}"

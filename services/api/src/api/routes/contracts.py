@@ -4,30 +4,45 @@ import orjson
 from fastapi import APIRouter, Query, Response
 
 from api.answers import joined
-from api.cursors import cursor_after, position_of
+from api.cursors import Position, cursor_after, position_of
 from api.dependencies import ReadConnection
 from api.problems import InvalidRequestError, problems
 from api.queries import contracts as queries
+from api.queries import counting
 from api.queries.known import unknown_values
 from api.schemas.base import BIGINT
-from api.schemas.contracts import ContractPage, ContractQuery
+from api.schemas.contracts import DEEPEST, ContractPage, ContractQuery
 
 router = APIRouter()
 
 
 @router.get("", response_model=ContractPage, responses=problems(503))
 async def list_contracts(query: Annotated[ContractQuery, Query()], connection: ReadConnection) -> Response:
-    """List live contracts, the newest first.
+    """List contracts: by default the live ones, the newest first.
 
     Live is what stands in its region's list and has not expired. Several filters hold together; several values of one
-    filter are alternatives. `coverage` says of which regions, as of when, and what could not be judged yet.
+    filter are alternatives, given as `region_id=1&region_id=2`. Bounds on items hold on one offered item: with
+    `type_id`, `is_bpc`, `me_min` and `runs_max`, one stack is of that type, a copy, and within those bounds. A value
+    that nobody knows is within no bound; `excluded` says how many contracts are missing for that, `coverage` how far
+    the regions are known at all.
     """
-    after = position_of(query.cursor, query, greatest_tie=BIGINT)
+    if query.skipped + query.most > max(DEEPEST, query.most):
+        raise InvalidRequestError({"page": f"is deeper than {DEEPEST:,} contracts; go on with next_cursor"})
+    position = position_of(query.cursor, query, greatest_tie=BIGINT)
     unknown = await unknown_values(connection, query)
     if unknown:
         raise InvalidRequestError(unknown)
-    page = await queries.live_contracts(connection, query, after)
-    cursor = cursor_after(page.last, query) if page.last else None
+    page = await queries.page_of(connection, query, position)
     return joined(
-        items=page.items, next_cursor=orjson.dumps(cursor).decode(), as_of=page.as_of or "null", coverage=page.coverage
+        items=page.items,
+        next_cursor=_cursor(page.after, query),
+        prev_cursor=_cursor(page.before, query),
+        as_of=page.as_of,
+        counts=await counting.counts(connection, query, query.count, page.whole),
+        excluded=await counting.excluded(connection, query, query.count, page.unread),
+        coverage=page.coverage,
     )
+
+
+def _cursor(position: Position | None, query: ContractQuery) -> str:
+    return "null" if position is None else orjson.dumps(cursor_after(position, query)).decode()
