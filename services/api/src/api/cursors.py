@@ -30,12 +30,14 @@ _NOT_ONE = InvalidRequestError({"cursor": "is not a cursor"})
 class Position:
     """A row at the end of a page: what the list is sorted by, and the number that breaks ties.
 
-    `backwards`: the page is wanted that ends before it, not the one that begins behind it.
+    `backwards`: the page is wanted that ends before it, not the one that begins behind it. `part`: in which part of the
+    list it stands, where a list is made of several, one after the other.
     """
 
     key: Key
     tie: int
     backwards: bool = False
+    part: int = 0
 
     @property
     def at(self) -> datetime:
@@ -46,7 +48,8 @@ class Position:
 
 def cursor_after(position: Position, query: BaseModel) -> str:
     """The cursor of the page at `position` in the list that `query` asks for."""
-    told = json.dumps([*_packed(position.key), position.tie, position.backwards], separators=(",", ":")).encode()
+    members = [*_packed(position.key), position.tie, position.backwards, position.part]
+    told = json.dumps(members, separators=(",", ":")).encode()
     return urlsafe_b64encode(_seal(told, query) + told).decode().rstrip("=")
 
 
@@ -62,8 +65,8 @@ def position_of(cursor: str | None, query: BaseModel, *, greatest_tie: int) -> P
     if not hmac.compare_digest(seal, _seal(told, query)):
         raise InvalidRequestError({"cursor": "was changed, or belongs to a list with other filters or another order"})
     try:
-        kind, packed, tie, backwards = json.loads(told)
-        position = Position(_unpacked(kind, packed), int(tie), bool(backwards))
+        kind, packed, tie, backwards, part = json.loads(told)
+        position = Position(_unpacked(kind, packed), int(tie), bool(backwards), int(part))
     except (ValueError, TypeError, KeyError, ArithmeticError):
         raise _NOT_ONE from None
     if not 0 <= position.tie <= greatest_tie:

@@ -9,6 +9,7 @@ from api.dependencies import ReadConnection
 from api.problems import InvalidRequestError, problems
 from api.queries import contracts as queries
 from api.queries import counting
+from api.queries.coverage import coverage
 from api.queries.known import unknown_values
 from api.schemas.base import BIGINT
 from api.schemas.contracts import DEEPEST, ContractPage, ContractQuery
@@ -29,19 +30,23 @@ async def list_contracts(query: Annotated[ContractQuery, Query()], connection: R
     if query.skipped + query.most > max(DEEPEST, query.most):
         raise InvalidRequestError({"page": f"is deeper than {DEEPEST:,} contracts; go on with next_cursor"})
     position = position_of(query.cursor, query, greatest_tie=BIGINT)
-    unknown = await unknown_values(connection, query)
-    if unknown:
-        raise InvalidRequestError(unknown)
-    page = await queries.page_of(connection, query, position)
-    return joined(
-        items=page.items,
-        next_cursor=_cursor(page.after, query),
-        prev_cursor=_cursor(page.before, query),
-        as_of=page.as_of,
-        counts=await counting.counts(connection, query, query.count, page.whole),
-        excluded=await counting.excluded(connection, query, query.count, page.unread),
-        coverage=page.coverage,
-    )
+    # One moment for all of it: what is counted is what is listed, and as old as it is said to be.
+    async with connection.transaction(isolation="repeatable_read", readonly=True):
+        unknown = await unknown_values(connection, query)
+        if unknown:
+            raise InvalidRequestError(unknown)
+        page = await queries.page_of(connection, query, position)
+        covered = await coverage(connection, query.region_id)
+        whole = [each.contract_type for each in page.found] if page.is_whole else None
+        return joined(
+            items=await queries.contracts_shown(connection, page.contract_ids, query.fields),
+            next_cursor=_cursor(page.after, query),
+            prev_cursor=_cursor(page.before, query),
+            as_of=covered.as_of,
+            counts=await counting.counts(connection, query, query.count, whole),
+            excluded=await counting.excluded(connection, query, query.count, covered.unread),
+            coverage=covered.regions,
+        )
 
 
 def _cursor(position: Position | None, query: ContractQuery) -> str:
