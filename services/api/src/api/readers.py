@@ -26,9 +26,15 @@ DEAD: Final = (
     asyncpg.CrashShutdownError,
     asyncpg.IdleSessionTimeoutError,
     asyncpg.InterfaceError,
+    asyncpg.InternalClientError,
     ConnectionError,
 )
 """What a session that has ended meanwhile answers with."""
+MOMENT: Final = """
+BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY;
+SET LOCAL plan_cache_mode = force_custom_plan;
+SET LOCAL max_parallel_workers_per_gather = 0
+"""
 UNFIT: Final = (asyncio.CancelledError, TimeoutError, OSError, *DATABASE_ERRORS)
 """After these nobody knows what a connection is still busy with."""
 
@@ -49,6 +55,24 @@ class Reader:
 
     async def fetchval(self, statement: str, *arguments: Any) -> Any:
         return await self._ask("fetchval", statement, arguments)
+
+    @asynccontextmanager
+    async def moment(self) -> AsyncIterator[None]:
+        """Have all questions of the block answered as of one moment, each planned for the values that are asked for.
+
+        A plan for any value would be kept after some questions: of a filter that few meet and one that most do, it
+        suits one.
+        """
+        await self._ask("execute", MOMENT, ())
+        self._fresh = True
+        try:
+            yield
+        except UNFIT:
+            raise
+        except BaseException:
+            await self.connection.execute("ROLLBACK")
+            raise
+        await self.connection.execute("COMMIT")
 
     async def _ask(self, way: str, statement: str, arguments: tuple[Any, ...]) -> Any:
         try:

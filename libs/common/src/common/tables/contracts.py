@@ -50,6 +50,16 @@ END
 GROUP_FACET, CATEGORY_FACET = 1_000_000_000, 2_000_000_000
 """What is added to a group's and to a category's id in `contracts.facets`, where types stand as they are."""
 
+LISTED = "delisted_at IS NULL"
+"""Of which contracts indexes are kept: those that left the list are many more in the end, and seldom asked for."""
+
+
+def _sorted_where(column: str, condition: str) -> Index:
+    """For lists that are sorted by what some contracts have."""
+    where = text(f"{LISTED} AND {condition}")
+    return Index(f"ix_contracts_live_{column}", column, "contract_id", postgresql_where=where)
+
+
 contracts = Table(
     "contracts",
     metadata,
@@ -127,17 +137,44 @@ contracts = Table(
         "contract_id",
         postgresql_where=text("delisted_at IS NULL"),
     ),
-    # What stats count: 46,000 rows in 7 ms instead of 20, for the rows themselves are not looked at.
+    # What stats and lists count: 46,000 rows in 7 ms instead of 20, for the rows themselves are not looked at.
     Index(
         "ix_contracts_counted",
-        "region_id",
         "type",
+        "region_id",
         "items_state",
         postgresql_include=["date_expired"],
-        postgresql_where=text("delisted_at IS NULL"),
+        postgresql_where=text(LISTED),
     ),
     # When the next live contract expires: then every answer about the market is another.
-    Index("ix_contracts_expiring", "date_expired", postgresql_where=text("delisted_at IS NULL")),
+    Index("ix_contracts_expiring", "date_expired", "contract_id", postgresql_where=text(LISTED)),
+    # What lists are sorted by, each in two parts: those that have such a value, and, by their ids, those that do not.
+    Index("ix_contracts_live_id", "contract_id", postgresql_where=text(LISTED)),
+    Index("ix_contracts_live_price", "price", "contract_id", postgresql_where=text(LISTED)),
+    Index("ix_contracts_live_volume", "volume", "contract_id", postgresql_where=text(LISTED)),
+    _sorted_where("value_ratio", "value_ratio IS NOT NULL"),
+    _sorted_where("runs", "runs IS NOT NULL"),
+    _sorted_where("reward", "reward > 0::numeric"),
+    _sorted_where("collateral", "collateral > 0::numeric"),
+    _sorted_where("days_to_complete", "days_to_complete > 0"),
+    _sorted_where("reward_per_m3", "reward_per_m3 IS NOT NULL"),
+    # What few contracts have in common. Of what many have, the next one is near, in any order.
+    Index("ix_contracts_live_issuer_id", "issuer_id", postgresql_where=text(LISTED)),
+    Index("ix_contracts_live_issuer_corporation_id", "issuer_corporation_id", postgresql_where=text(LISTED)),
+    Index("ix_contracts_live_place", "system_id", "start_location_id", postgresql_where=text(LISTED)),
+    Index("ix_contracts_live_unsafe", "security", postgresql_where=text(f"{LISTED} AND security <> 'high'::text")),
+    Index(
+        "ix_contracts_live_ships",
+        "date_issued",
+        "contract_id",
+        postgresql_where=text(f"{LISTED} AND contains_ship"),
+    ),
+    # A thirty-second of them, in no order that means anything: what estimates are made from.
+    Index(
+        "ix_contracts_live_sample",
+        text("hashint8(contract_id)"),
+        postgresql_where=text(f"{LISTED} AND contract_id % 32::bigint = 0"),
+    ),
     Index("ix_contracts_facets", "facets", postgresql_using="gin", postgresql_where=text("delisted_at IS NULL")),
     Index("ix_contracts_items_due", "items_due_at", postgresql_where=text("items_state = 'wanted'")),
     Index(None, "items_run_id", postgresql_where=text("items_state = 'wanted'")),
@@ -177,6 +214,15 @@ contract_items = Table(
     Column("runs", Integer),
     PrimaryKeyConstraint("contract_id", "record_id"),
     Index(None, "type_id", "contract_id", postgresql_where=text("is_included")),
+    # Whether a contract offers a copy of such research is seen here, without its items.
+    Index(
+        "ix_contract_items_copies",
+        "contract_id",
+        "runs",
+        "material_efficiency",
+        "time_efficiency",
+        postgresql_where=text("is_included AND (is_blueprint_copy IS TRUE OR runs >= 0)"),
+    ),
     comment="Items of a contract: read once, for they never change",
 )
 
@@ -238,6 +284,7 @@ dynamic_item_attributes = Table(
     Column("attribute_id", Integer, nullable=False),
     Column("value", Double, nullable=False),
     PrimaryKeyConstraint("item_id", "attribute_id"),
+    Index(None, "attribute_id", "value"),
     comment="What was rolled",
 )
 

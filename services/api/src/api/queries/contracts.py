@@ -7,6 +7,7 @@ from typing import Any
 from api.cursors import Position
 from api.queries import filters, shown
 from api.queries.arguments import Arguments
+from api.queries.search import Search
 from api.queries.sorting import Part, parts_of, stretches
 from api.schemas.base import BIGINT
 from api.schemas.contracts import ContractQuery
@@ -54,10 +55,10 @@ class Page:
         return [each.contract_id for each in self.found]
 
 
-async def page_of(connection: Any, query: ContractQuery, position: Position | None) -> Page:
+async def page_of(connection: Any, query: ContractQuery, search: Search | None, position: Position | None) -> Page:
     """The page at `position` of the list that `query` asks for."""
     wanted = query.skipped + query.most + 1
-    read = (await _read(connection, query, position, wanted))[query.skipped :]
+    read = (await _read(connection, query, search, position, wanted))[query.skipped :]
     page, more = read[: query.most], len(read) > query.most
     backwards = position is not None and position.backwards
     if not page:
@@ -76,12 +77,15 @@ async def contracts_shown(connection: Any, contract_ids: Sequence[int], fields: 
     return text
 
 
-async def _read(connection: Any, query: ContractQuery, position: Position | None, wanted: int) -> list[Found]:
+async def _read(
+    connection: Any, query: ContractQuery, search: Search | None, position: Position | None, wanted: int
+) -> list[Found]:
     """The next `wanted` contracts. Another part is only begun when those before it were too short."""
     found: dict[int, Found] = {}
     arguments = Arguments()
-    where = filters.where(query, arguments)
-    for stretch in stretches(parts_of(query), position, arguments, descending=query.descending):
+    where = filters.where(query, arguments, search)
+    parts = parts_of(query, search, arguments)
+    for stretch in stretches(parts, position, arguments, descending=query.descending):
         statement, used = arguments.used_in(
             STRETCH.format(
                 key=_key(stretch.part),

@@ -1,13 +1,15 @@
 """How many contracts a list holds: exactly where that is quick, else by a sample."""
 
-import json
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import orjson
+
 from api.queries import filters
 from api.queries.arguments import Arguments
+from api.queries.search import Search
 from api.schemas.contract_filters import ContractFilters, State
 from api.schemas.contracts import Count
 
@@ -52,27 +54,29 @@ class Counted:
         return sum(n for name, n in self.by_type.items() if not types or name in types)
 
 
-async def counts(connection: Any, query: ContractFilters, count: Count, whole: list[str] | None) -> str:
+async def counts(
+    connection: Any, query: ContractFilters, search: Search | None, count: Count, whole: list[str] | None
+) -> str:
     """The counts of the list as JSON text. `whole`: the types of all its contracts, where they are known already."""
     if count is Count.NONE:
         return "null"
     if whole is not None and not query.contract_type:
         return _told(Counted(Counter(whole), exact=True), len(whole), exact=True)
-    by_type = await _counted(connection, query.model_copy(update={"contract_type": []}), count)
+    by_type = await _counted(connection, query.model_copy(update={"contract_type": []}), search, count)
     if whole is not None:
         return _told(by_type, len(whole), exact=True)
     if not query.contract_type or by_type.exact:
         return _told(by_type, by_type.total(query.contract_type), exact=by_type.exact)
-    asked = await _counted(connection, query, count)
+    asked = await _counted(connection, query, search, count)
     return _told(by_type, asked.total(), exact=asked.exact)
 
 
-async def excluded(connection: Any, query: ContractFilters, count: Count, unread: int) -> str:
+async def excluded(connection: Any, query: ContractFilters, search: Search | None, count: Count, unread: int) -> str:
     """What the list lacks because it is unknown, as JSON text. `unread`: live contracts whose items are, anywhere."""
     told = []
     for reason in filters.reasons(query):
         none_unread = reason == "items" and unread == 0 and query.wanted_state is State.LIVE
-        number = 0 if none_unread else await _excluded(connection, query, count, reason)
+        number = 0 if none_unread else await _excluded(connection, query, search, count, reason)
         told.append(
             {
                 "because": reason,
@@ -82,14 +86,16 @@ async def excluded(connection: Any, query: ContractFilters, count: Count, unread
                 ),
             }
         )
-    return json.dumps(told)
+    return orjson.dumps(told).decode()
 
 
-async def _excluded(connection: Any, query: ContractFilters, count: Count, reason: str) -> int | None:
+async def _excluded(
+    connection: Any, query: ContractFilters, search: Search | None, count: Count, reason: str
+) -> int | None:
     """So many, one more than `MOST_EXCLUDED` at most; None where that would take too long."""
     if count is Count.NONE:
         return None
-    where, arguments = filters.excluded(query, reason)
+    where, arguments = filters.excluded(query, reason, search)
     statement = EXCLUDED.format(where=where, most=MOST_EXCLUDED)
     if count is Count.ESTIMATED and await _cost(connection, statement, arguments) > QUICK:
         return None
@@ -97,18 +103,18 @@ async def _excluded(connection: Any, query: ContractFilters, count: Count, reaso
     return number
 
 
-async def _counted(connection: Any, query: ContractFilters, count: Count) -> Counted:
+async def _counted(connection: Any, query: ContractFilters, search: Search | None, count: Count) -> Counted:
     arguments = Arguments()
-    statement = BY_TYPE.format(where=filters.where(query, arguments))
+    statement = BY_TYPE.format(where=filters.where(query, arguments, search))
     if count is Count.ESTIMATED and await _cost(connection, statement, arguments) > QUICK:
-        return await _sampled(connection, query)
+        return await _sampled(connection, query, search)
     rows = await connection.fetch(statement, *arguments)
     return Counted({row["type"]: row["n"] for row in rows}, exact=True)
 
 
-async def _sampled(connection: Any, query: ContractFilters) -> Counted:
+async def _sampled(connection: Any, query: ContractFilters, search: Search | None) -> Counted:
     arguments = Arguments()
-    where = filters.where(query, arguments)
+    where = filters.where(query, arguments, search)
     is_live = query.wanted_state is State.LIVE
     sample, among = (LIVE_SAMPLE, "ix_contracts_live_sample") if is_live else (STORED_SAMPLE, "contracts")
     rows = await connection.fetch(SAMPLE.format(where=where, sample=sample, among=among), *arguments)
@@ -124,16 +130,16 @@ async def _sampled(connection: Any, query: ContractFilters) -> Counted:
 async def _cost(connection: Any, statement: str, arguments: Sequence[object]) -> float:
     """What the planner thinks that the statement costs, in its own units."""
     plan = await connection.fetchval(f"EXPLAIN (FORMAT JSON) {statement}", *arguments)
-    cost: float = plan[0]["Plan"]["Total Cost"]
+    cost: float = orjson.loads(plan)[0]["Plan"]["Total Cost"]
     return cost
 
 
 def _told(by_type: Counted, total: int, *, exact: bool) -> str:
-    return json.dumps(
+    return orjson.dumps(
         {
             "total": total,
             "total_is": "exact" if exact else "estimated",
             "by_type": dict(sorted(by_type.by_type.items())),
             "by_type_is": "exact" if by_type.exact else "estimated",
         }
-    )
+    ).decode()

@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Mapping, Sequence
 
 from api.queries.arguments import Arguments
+from api.queries.search import Search
 from api.schemas.contract_filters import ITEM_RANGES, RANGES, ContractFilters, State
 from common.tables.contracts import CATEGORY_FACET, GROUP_FACET
 
@@ -33,10 +34,13 @@ _UNKNOWN = {"system": "c.system_id IS NULL", "items": UNREAD, "value": UNVALUED}
 _OF_ITEMS = {"runs": "o.runs", "me": "o.material_efficiency", "te": "o.time_efficiency"}
 
 
-def where(filters: ContractFilters, arguments: Arguments) -> str:
-    """The filters as one condition on `contracts c`; their values are added to `arguments`. Knows nothing of pages."""
+def where(filters: ContractFilters, arguments: Arguments, search: Search | None = None) -> str:
+    """The filters as one condition on `contracts c`; their values are added to `arguments`. Knows nothing of pages.
+
+    `search` is what `filters.q` means (`search.understand`).
+    """
     judged = (each for held in _judged(filters, arguments).values() for each in held)
-    return " AND ".join([*_certain(filters, arguments), *judged]) or "true"
+    return " AND ".join([*_certain(filters, arguments, search), *judged]) or "true"
 
 
 def reasons(filters: ContractFilters) -> list[str]:
@@ -45,14 +49,14 @@ def reasons(filters: ContractFilters) -> list[str]:
     return found if "items" in found or not {"rolls", "value"} & set(found) else ["items", *found]
 
 
-def excluded(filters: ContractFilters, reason: str) -> tuple[str, list[object]]:
+def excluded(filters: ContractFilters, reason: str, search: Search | None = None) -> tuple[str, list[object]]:
     """The condition of those that are missing for this reason: all that can be judged of them holds. With arguments."""
     arguments = Arguments()
     unjudged = _UNJUDGED_WITH.get(reason, (reason,))
     judged = _judged(filters, arguments).items()
     held = [each for name, held in judged if name not in unjudged for each in held]
     unknown = _rolls_unread(filters, arguments) if reason == "rolls" else _UNKNOWN[reason]
-    return arguments.used_in(" AND ".join([*_certain(filters, arguments), *held, unknown]))
+    return arguments.used_in(" AND ".join([*_certain(filters, arguments, search), *held, unknown]))
 
 
 def _judged(filters: ContractFilters, arguments: Arguments) -> dict[str, list[str]]:
@@ -66,9 +70,13 @@ def _judged(filters: ContractFilters, arguments: Arguments) -> dict[str, list[st
     return {name: held for name, held in judged.items() if held}
 
 
-def _certain(filters: ContractFilters, arguments: Arguments) -> Iterable[str]:
+def _certain(filters: ContractFilters, arguments: Arguments, search: Search | None) -> Iterable[str]:
     """What can be judged of every contract."""
     yield from _STATES[filters.wanted_state]
+    if filters.q is not None:
+        if search is None:
+            raise ValueError("q has to be understood first")
+        yield search.condition(arguments)
     yield from _one_of("c.region_id", filters.region_id, "bigint", arguments)
     yield from _one_of("c.start_location_id", filters.station_id, "bigint", arguments)
     yield from _one_of("c.type", filters.contract_type, "text", arguments)
@@ -82,7 +90,11 @@ def _certain(filters: ContractFilters, arguments: Arguments) -> Iterable[str]:
         yield f"c.date_issued > {arguments.place(filters.issued_after)}::timestamptz"
     if filters.expires_before is not None:
         yield f"c.date_expired < {arguments.place(filters.expires_before)}::timestamptz"
-    # What is false of the others may be unknown of them: nothing is excluded by it.
+    yield from _negated(filters, arguments)
+
+
+def _negated(filters: ContractFilters, arguments: Arguments) -> Iterable[str]:
+    """What is false of all others, those included of which it is unknown: nothing is excluded by it."""
     if filters.ships_only is False:
         yield "c.contains_ship IS NOT TRUE"
     if filters.single_item is False:

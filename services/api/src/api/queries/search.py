@@ -75,6 +75,8 @@ class Tier:
 
     query: str
     ids: Sequence[int] | None
+    number: int = 0
+    """The same in every search for these words: the last tier's is 0, the one before it has 1, and so on."""
 
     def condition(self, arguments: Arguments) -> str:
         """That a contract `c` is in it; what has to be passed is added to `arguments`."""
@@ -206,7 +208,9 @@ async def _tiers(connection: Any, queries: Sequence[str], limits: Limits) -> lis
         columns = ", ".join(IDS.format(query=f"${place}", most=limits.few + 1) for place, _ in enumerate(few, start=1))
         found = await connection.fetchrow(f"/* search.ids */ SELECT {columns}", *few)
         ids = {query: each for query, each in zip(few, found, strict=True) if len(each) <= limits.few}
-    return [Tier(query, ids.get(query)) for query in queries]
+    return [
+        Tier(query, ids.get(query), number) for number, query in zip(range(len(queries))[::-1], queries, strict=True)
+    ]
 
 
 def _joined(tiers: Sequence[Tier], meant: Meant) -> Tier:

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 from api.cursors import Position
 from api.queries.arguments import Arguments
+from api.queries.search import Search
 from api.schemas.contracts import ContractQuery, Sort
 
 
@@ -53,17 +54,40 @@ KEYS = {
     Sort.DAYS_TO_COMPLETE: SortKey("c.days_to_complete", "int", often_zero=True),
     Sort.RUNS: SortKey("c.runs", "int"),
 }
-WITH_VALUE, ZERO, WITHOUT = range(3)
+TIERS = 8
+"""More than a search has."""
 
 
-def parts_of(query: ContractQuery) -> list[Part]:
-    """The parts of the list that `query` asks for, from its beginning to its end."""
+def parts_of(query: ContractQuery, search: Search | None, arguments: Arguments) -> list[Part]:
+    """The parts of the list that `query` asks for, from its beginning to its end, and ascending by number."""
+    if query.sorted_by is Sort.RELEVANCE:
+        assert search is not None
+        return _tiers(search, arguments, descending=query.descending)
     key = KEYS[query.sorted_by]
-    with_value = Part(WITH_VALUE, _has_value(key), key.column, key.kind)
-    least = getattr(query, f"{query.sorted_by}_min", None)
-    zero = [Part(ZERO, f"{key.column} = 0")] if key.often_zero and not least else []
-    without = [Part(WITHOUT, f"{key.column} IS NULL")] if key.nullable and not _is_bounded(query) else []
-    return [*([with_value, *zero] if query.descending else [*zero, with_value]), *without]
+    with_value = (_has_value(key), key.column)
+    zero = (f"{key.column} = 0", None)
+    ordered = [with_value, zero] if query.descending else [zero, with_value]
+    layout = [*(ordered if key.often_zero else [with_value]), (f"{key.column} IS NULL", None)]
+    impossible = _impossible(query, key)
+    return [
+        Part(number, condition, column, key.kind)
+        for number, (condition, column) in enumerate(layout)
+        if condition not in impossible
+    ]
+
+
+def _tiers(search: Search, arguments: Arguments, *, descending: bool) -> list[Part]:
+    """The most relevant contracts first, or last; the newest of those that are equally relevant likewise."""
+    tiers = [
+        Part(
+            TIERS - tier.number if descending else tier.number,
+            tier.condition(arguments),
+            KEYS[Sort.ISSUED].column,
+            KEYS[Sort.ISSUED].kind,
+        )
+        for tier in search.tiers
+    ]
+    return sorted(tiers, key=lambda part: part.number)
 
 
 def stretches(
@@ -72,14 +96,11 @@ def stretches(
     """What is to be read from `position` on, in this order; backwards from behind, each part from its end."""
     backwards = position is not None and position.backwards
     direction, beyond = ("DESC", "<") if descending != backwards else ("ASC", ">")
-    ordered = list(reversed(parts)) if backwards else list(parts)
-    begun = position is None
-    for part in ordered:
+    for part in reversed(parts) if backwards else parts:
         order = f"{part.key} {direction}, c.contract_id {direction}" if part.key else f"c.contract_id {direction}"
-        if begun:
+        if position is None or (part.number < position.part if backwards else part.number > position.part):
             yield Stretch(part, part.condition, order)
-        elif position is not None and part.number == position.part:
-            begun = True
+        elif part.number == position.part:
             yield Stretch(part, f"{part.condition} AND {_behind(part, position, beyond, arguments)}", order)
 
 
@@ -96,11 +117,12 @@ def _has_value(key: SortKey) -> str:
     return f"{key.column} IS NOT NULL" if key.nullable else "true"
 
 
-def _is_bounded(query: ContractQuery) -> bool:
-    """Whether a bound on what is sorted by leaves none without a value.
+def _impossible(query: ContractQuery, key: SortKey) -> set[str]:
+    """Parts in which a bound on what is sorted by leaves no contract, so that they need not be looked for.
 
     A bound on runs is one on those of any item; the list is sorted by those of the only one.
     """
-    if query.sorted_by is Sort.RUNS:
-        return False
-    return any(getattr(query, f"{query.sorted_by}_{end}", None) is not None for end in ("min", "max"))
+    least, most = (getattr(query, f"{query.sorted_by}_{end}", None) for end in ("min", "max"))
+    is_bounded = (least is not None or most is not None) and query.sorted_by is not Sort.RUNS
+    impossible = set() if key.nullable and not is_bounded else {f"{key.column} IS NULL"}
+    return {*impossible, f"{key.column} = 0"} if least else impossible

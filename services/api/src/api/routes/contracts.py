@@ -11,6 +11,7 @@ from api.queries import contracts as queries
 from api.queries import counting
 from api.queries.coverage import coverage
 from api.queries.known import unknown_values
+from api.queries.search import understand
 from api.schemas.base import BIGINT
 from api.schemas.contracts import DEEPEST, ContractPage, ContractQuery
 
@@ -31,11 +32,12 @@ async def list_contracts(query: Annotated[ContractQuery, Query()], connection: R
         raise InvalidRequestError({"page": f"is deeper than {DEEPEST:,} contracts; go on with next_cursor"})
     position = position_of(query.cursor, query, greatest_tie=BIGINT)
     # One moment for all of it: what is counted is what is listed, and as old as it is said to be.
-    async with connection.transaction(isolation="repeatable_read", readonly=True):
+    async with connection.moment():
         unknown = await unknown_values(connection, query)
         if unknown:
             raise InvalidRequestError(unknown)
-        page = await queries.page_of(connection, query, position)
+        search = None if query.q is None else await understand(connection, query.q)
+        page = await queries.page_of(connection, query, search, position)
         covered = await coverage(connection, query.region_id)
         whole = [each.contract_type for each in page.found] if page.is_whole else None
         return joined(
@@ -43,9 +45,10 @@ async def list_contracts(query: Annotated[ContractQuery, Query()], connection: R
             next_cursor=_cursor(page.after, query),
             prev_cursor=_cursor(page.before, query),
             as_of=covered.as_of,
-            counts=await counting.counts(connection, query, query.count, whole),
-            excluded=await counting.excluded(connection, query, query.count, covered.unread),
+            counts=await counting.counts(connection, query, search, query.count, whole),
+            excluded=await counting.excluded(connection, query, search, query.count, covered.unread),
             coverage=covered.regions,
+            understood="null" if search is None else orjson.dumps({"corrected": search.corrected}).decode(),
         )
 
 

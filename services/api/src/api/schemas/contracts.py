@@ -241,6 +241,14 @@ class Excluded(Shown):
     contracts_is: Literal["exact", "at least", "not counted"]
 
 
+class Understood(Shown):
+    """What `q` was taken for."""
+
+    corrected: dict[str, list[str]] = Field(
+        description="For each word of it that is written nowhere, the words that were looked for instead"
+    )
+
+
 class ContractPage(Shown):
     """A page of contracts. With `fields`, each holds those only."""
 
@@ -251,3 +259,4 @@ class ContractPage(Shown):
     counts: Counts | None = Field(description="Null with `count=none`")
     excluded: list[Excluded] = Field(description="By what is unknown; only for what the filters ask about")
     coverage: list[Coverage] = Field(description="The regions asked for, or all that were ever read")
+    understood: Understood | None = Field(description="What was looked for; null without `q`")
