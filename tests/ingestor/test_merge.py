@@ -16,7 +16,7 @@ from common.events import ContractChanged, ContractDelisted, ContractListed, Ite
 from ingestor.domain.listing import EMPTY, Page, assemble
 from ingestor.esi.models import PublicContract
 from ingestor.stores.contracts import SupersededError
-from support.ingestion import NOON, REGION, Ingestion, contract, whole_list
+from support.ingestion import NOON, REGION, Ingestion, contract, waits_for_a_lock, whole_list
 
 LATER = NOON + timedelta(minutes=30)
 LAST = NOON + timedelta(minutes=60)
@@ -299,12 +299,6 @@ async def test_rows_that_a_merge_writes_are_locked_in_one_order_whatever_becomes
 
         assert (await merging).counts["changed"] == 1
     assert (await stored(offline, 1)).delisted_at is not None
-
-
-async def waits_for_a_lock(ingestor: Ingestion) -> None:
-    waiting = "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND datname = current_database()"
-    while not await ingestor.value(waiting):  # noqa: ASYNC110 - rows of others
-        await asyncio.sleep(0.01)
 
 
 async def test_two_merges_of_one_region_at_once_take_turns(offline: Ingestion) -> None:

@@ -1,5 +1,6 @@
 """The ingestor's handlers in this process, on a real database and an upstream; messages travel by hand."""
 
+import asyncio
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
@@ -186,3 +187,10 @@ def whole_list(
 async def public_contracts(engine: AsyncEngine, esi: EsiClient, region_id: int, traffic: Traffic) -> Listing:
     """The region's list as a process reads it that remembers nothing."""
     return (await ListReader(engine, esi).read(region_id, Memory(), traffic)).listing
+
+
+async def waits_for_a_lock(ingestor: Ingestion) -> None:
+    """Until a session of this database waits for another one's lock."""
+    waiting = "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND datname = current_database()"
+    while not await ingestor.value(waiting):  # noqa: ASYNC110 - rows of others
+        await asyncio.sleep(0.01)

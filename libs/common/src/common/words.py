@@ -6,8 +6,7 @@ What a contract is found by stands as lexemes in `contract_words.words`:
 |---|---|
 | `=drake` | a word of what the contract is about: its title, and what it offers first |
 | `#raven_navy_issue` | all of the name of what it offers first |
-| `jita` | a word of the other items, or of where it starts or is carried to |
-| `@90000001` | the id of its issuer, or of the issuer's corporation, whose name may be learned and may change |
+| `jita` | a word of the other items, of where it starts or is carried to, or of its issuer or their corporation |
 """
 
 import re
@@ -17,7 +16,6 @@ from typing import Final
 
 ABOUT: Final = "="
 WHOLE: Final = "#"
-ISSUER: Final = "@"
 
 LONGEST_WORD: Final = 40
 """What a word has beyond that tells it from no other that people write."""

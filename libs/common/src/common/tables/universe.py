@@ -114,11 +114,9 @@ names = Table(
     _id("entity_id"),
     Column("name", Text, comment="NULL until resolved"),
     Column("category", Text),
-    Column("words", TSVECTOR, comment="Of the name"),
     Column("attempts", SmallInteger, nullable=False, server_default=text("0")),
     instant("due_at", nullable=True),
     Index(None, "due_at", postgresql_where=text("name IS NULL")),
-    Index("ix_names_words", "words", postgresql_using="gin", postgresql_with={"gin_pending_list_limit": 1024}),
     comment="Characters and corporations; a name once learned is never blanked",
 )
 
@@ -126,8 +124,8 @@ words = Table(
     "words",
     metadata,
     Column("word", Text(collation="C"), primary_key=True),
-    Column("is_named", Boolean, nullable=False, comment="It is in a name of New Eden, not only in titles"),
-    comment="Every word that contracts are found by, but for names of issuers",
+    Column("is_named", Boolean, nullable=False, comment="It is in a name of New Eden, not only in what people write"),
+    comment="Every word that contracts are found by",
 )
 
 universe_versions = Table(

@@ -21,18 +21,15 @@ from typing import Any, Final
 from api.problems import InvalidRequestError
 from api.queries.arguments import Arguments
 from api.queries.spelling import nearest
-from common.words import ABOUT, ISSUER, whole, words_of
+from common.words import ABOUT, whole, words_of
 
 MOST_WORDS: Final = 12
 MOST_NAMES_MEANT: Final = 8
 
 KNOWN = """
-/* search.known: for each word what it begins, and whose names it is in */
-SELECT array(SELECT word FROM words WHERE word >= asked.word AND word < asked.beyond ORDER BY word LIMIT $4) AS begun,
-       array(SELECT entity_id FROM names WHERE words @@ asked.beginning::tsquery LIMIT $5) AS issuers,
-       array(SELECT entity_id FROM names WHERE words @@ asked.itself::tsquery LIMIT $5) AS issuers_whole
-  FROM unnest($1::text[], $2::text[], $3::text[], $6::text[])
-       WITH ORDINALITY AS asked (word, beyond, beginning, itself, place)
+/* search.known: for each word what it begins */
+SELECT array(SELECT word FROM words WHERE word >= asked.word AND word < asked.beyond ORDER BY word LIMIT $3) AS begun
+  FROM unnest($1::text[], $2::text[]) WITH ORDINALITY AS asked (word, beyond, place)
  ORDER BY asked.place
 """
 NEWEST = """
@@ -50,12 +47,10 @@ IS_FOUND = """
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """From where on things are done another way. What is found does not depend on them, but for the issuers."""
+    """From where on things are done another way. What is found does not depend on them."""
 
     begun: int = 64
     """If a word begins more words than this, the index looks for its beginning itself, which is slower."""
-    issuers: int = 500
-    """If a word is in more names than this, only names that hold it as a whole are looked at."""
     few: int = 6_000
     """A tier of more contracts than this is a condition."""
     sample: int = 500
@@ -121,15 +116,10 @@ async def understand(connection: Any, q: str, limits: Limits = LIMITS) -> Search
 
 @dataclass(frozen=True, slots=True)
 class _Word:
-    """What a word finds: the words it begins (None if those are too many to name them), and issuers by their names."""
+    """What a word finds: the words it begins; None if those are too many to name them."""
 
     text: str
     begun: Sequence[str] | None
-    issuers: Sequence[int]
-
-    @property
-    def is_known(self) -> bool:
-        return bool(self.begun is None or self.begun or self.issuers)
 
     def about(self) -> list[str]:
         """As the beginning of a word of what a contract is about; nothing if it begins none."""
@@ -138,9 +128,9 @@ class _Word:
         return [_quoted(ABOUT + word) for word in self.begun]
 
     def anywhere(self) -> list[str]:
-        """As the beginning of any word, or as a name of an issuer; nothing if it is neither."""
+        """As the beginning of any word; nothing if it begins none."""
         others = [f"{_quoted(self.text)}:*"] if self.begun is None else [_quoted(word) for word in self.begun]
-        return [*self.about(), *others, *(_quoted(f"{ISSUER}{entity_id}") for entity_id in self.issuers)]
+        return [*self.about(), *others]
 
 
 Meant = dict[str, list[_Word]]
@@ -150,29 +140,17 @@ Meant = dict[str, list[_Word]]
 async def _meant(connection: Any, words: Sequence[str], limits: Limits) -> Meant:
     meant = {}
     for word in await _known(connection, words, limits):
-        instead = [] if word.is_known else await nearest(connection, word.text)
+        instead = [] if word.begun != [] else await nearest(connection, word.text)
         meant[word.text] = await _known(connection, instead, limits) if instead else [word]
     return meant
 
 
 async def _known(connection: Any, words: Sequence[str], limits: Limits) -> list[_Word]:
-    beginnings = [_quoted(word) + (":*" if len(word) > 1 else "") for word in words]
-    rows = await connection.fetch(
-        KNOWN,
-        words,
-        [word + ("\U0010ffff" if len(word) > 1 else "\x01") for word in words],
-        beginnings,
-        limits.begun + 1,
-        limits.issuers + 1,
-        [_quoted(word) for word in words],
-    )
-    known = []
-    for word, row in zip(words, rows, strict=True):
-        begun, issuers = row["begun"], row["issuers"]
-        if len(issuers) > limits.issuers:
-            issuers = row["issuers_whole"][: limits.issuers]
-        known.append(_Word(word, None if len(begun) > limits.begun else begun, issuers))
-    return known
+    beyond = [word + ("\U0010ffff" if len(word) > 1 else "\x01") for word in words]
+    rows = await connection.fetch(KNOWN, words, beyond, limits.begun + 1)
+    return [
+        _Word(word, begun if len(begun) <= limits.begun else None) for word, (begun,) in zip(words, rows, strict=True)
+    ]
 
 
 def _queries(words: Sequence[str], meant: Meant) -> list[str]:

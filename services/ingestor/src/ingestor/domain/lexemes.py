@@ -1,30 +1,34 @@
-"""By which lexemes a contract is found, as `common/words.py` says."""
+"""By which lexemes a contract is found, as `common/words.py` says: a text of them, in which one may stand twice."""
 
 from collections.abc import Iterable, Sequence
 from functools import lru_cache
 
-from common.words import ABOUT, ISSUER, whole, words_of
-
-_words_of_name = lru_cache(maxsize=4096)(words_of)
-"""The market's few names, again and again."""
+from common.words import ABOUT, whole, words_of
 
 
-def of_listing(title: str | None, places: Iterable[str], issuers: Iterable[int]) -> set[str]:
-    """What a region's list tells: a title, names of places and ids of issuers."""
-    return {
-        *(ABOUT + word for word in words_of(title or "")),
-        *(word for place in places for word in _words_of_name(place)),
-        *(f"{ISSUER}{issuer}" for issuer in issuers),
-    }
+def of_listing(title: str | None, names: Iterable[str]) -> str:
+    """What a region's list tells: a title, and names of places and issuers."""
+    about = [ABOUT + word for word in words_of(title)] if title else []
+    return " ".join(filter(None, [*about, of_names(names)]))
 
 
-def of_items(names: Sequence[str]) -> set[str]:
+def of_names(names: Iterable[str]) -> str:
+    """What names tell of places, issuers, and items that it is not about."""
+    return " ".join(filter(None, map(_plain, names)))
+
+
+def of_items(names: Sequence[str]) -> str:
     """What its items tell, by their names; it is about the first."""
-    if not names:
-        return set()
-    about = _words_of_name(names[0])
-    return {
-        *(ABOUT + word for word in about),
-        *([whole(about)] if about else []),
-        *(word for name in names[1:] for word in _words_of_name(name)),
-    }
+    return " ".join(filter(None, [*map(_about, names[:1]), of_names(names[1:])]))
+
+
+# The market speaks of few names, again and again.
+@lru_cache(maxsize=4096)
+def _plain(name: str) -> str:
+    return " ".join(words_of(name))
+
+
+@lru_cache(maxsize=4096)
+def _about(name: str) -> str:
+    words = words_of(name)
+    return " ".join([whole(words), *(ABOUT + word for word in words)]) if words else ""

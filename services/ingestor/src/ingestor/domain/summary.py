@@ -63,11 +63,9 @@ class Summary:
     packaged_volume: float | None
 
 
-def names_of(items: Sequence[PublicItem], facts: Mapping[int, TypeFacts]) -> tuple[str, ...]:
-    """Of the types that are offered, or else wanted, each once; the most telling first."""
-    offered = [item for item in items if item.is_included] or items
-    types = dict.fromkeys([_foremost(offered, facts), *(item.type_id for item in offered)])
-    return tuple(facts[type_id].name for type_id in types)
+def names_of(type_ids: Sequence[int], facts: Mapping[int, TypeFacts]) -> tuple[str, ...]:
+    """Of types that one contract holds, each once; the most telling first."""
+    return tuple(facts[type_id].name for type_id in dict.fromkeys([_foremost(type_ids, facts), *type_ids]))
 
 
 def summarise(items: Sequence[PublicItem], facts: Mapping[int, TypeFacts]) -> Summary:
@@ -77,7 +75,7 @@ def summarise(items: Sequence[PublicItem], facts: Mapping[int, TypeFacts]) -> Su
     return Summary(
         label=_label(offered or requested, facts, wanted=not offered),
         composition=_composition(offered, requested),
-        contains_ship=any(_is_ship(item, facts) for item in offered),
+        contains_ship=any(_is_ship(item.type_id, facts) for item in offered),
         items_offered=len(offered),
         items_requested=len(requested),
         blueprint=_blueprint(offered, facts),
@@ -103,7 +101,7 @@ def _composition(offered: Sequence[PublicItem], requested: Sequence[PublicItem])
 
 def _label(items: Sequence[PublicItem], facts: Mapping[int, TypeFacts], *, wanted: bool) -> str:
     """The most telling type, a ship if there is one, how many of it, and how many types more."""
-    first = _foremost(items, facts)
+    first = _foremost([item.type_id for item in items], facts)
     quantity = sum(item.quantity for item in items if item.type_id == first)
     others = len({item.type_id for item in items}) - 1
     count = f"{quantity:,} \N{MULTIPLICATION SIGN} " if quantity != 1 else ""
@@ -111,13 +109,13 @@ def _label(items: Sequence[PublicItem], facts: Mapping[int, TypeFacts], *, wante
     return f"{'Wanted: ' if wanted else ''}{count}{facts[first].name}{more}"
 
 
-def _foremost(items: Sequence[PublicItem], facts: Mapping[int, TypeFacts]) -> int:
+def _foremost(type_ids: Sequence[int], facts: Mapping[int, TypeFacts]) -> int:
     """The most telling type: a ship if there is one."""
-    return next((item for item in items if _is_ship(item, facts)), items[0]).type_id
+    return next((type_id for type_id in type_ids if _is_ship(type_id, facts)), type_ids[0])
 
 
-def _is_ship(item: PublicItem, facts: Mapping[int, TypeFacts]) -> bool:
-    return facts[item.type_id].category_id == SHIP
+def _is_ship(type_id: int, facts: Mapping[int, TypeFacts]) -> bool:
+    return facts[type_id].category_id == SHIP
 
 
 def _blueprint(offered: Sequence[PublicItem], facts: Mapping[int, TypeFacts]) -> Blueprint | None:

@@ -178,18 +178,20 @@ class ContractStore:
         """Let new contracts be found by what the list tells of them, and changed ones by what it tells now."""
         new = {row["contract_id"] for row in added}
         rows = [row for row in listing.rows if row.contract_id in new]
-        ends = {row.contract_id: _ends(row) for row in rows}
-        known = await self._places.names(raw, listing.region_id, {end for each in ends.values() for end in each})
-        found = {
-            row.contract_id: of_listing(
-                row.title,
-                [known[place] for place in (*ends[row.contract_id], listing.region_id) if place in known],
-                (row.issuer_id, row.issuer_corporation_id),
-            )
-            for row in rows
+        places = {row.contract_id: (*_ends(row), listing.region_id) for row in rows}
+        known = {
+            **await self._places.names(raw, {place for each in places.values() for place in each}),
+            **await words.names_of(raw, {entity_id for row in rows for entity_id in _issuers(row)}),
         }
-        await words.add(raw, found)
-        await words.meet_titles(raw, (row.title for row in rows))
+        for start in range(0, len(rows), words.ROWS_PER_STATEMENT):
+            found = {
+                row.contract_id: of_listing(
+                    row.title, [known[one] for one in (*places[row.contract_id], *_issuers(row)) if one in known]
+                )
+                for row in rows[start : start + words.ROWS_PER_STATEMENT]
+            }
+            await words.add(raw, found)
+        await words.meet(raw, [row.title for row in rows])
         await indexing.index(connection, sorted(row["contract_id"] for row in told))
 
     async def want_items(self, connection: AsyncConnection, region_id: int, contract_ids: Sequence[int]) -> None:
@@ -277,6 +279,10 @@ def _ends(row: PublicContract) -> list[int]:
     """Where it starts, and where a courier carries it."""
     ends = (row.start_location_id, row.end_location_id if row.type == "courier" else None)
     return [end for end in ends if end is not None]
+
+
+def _issuers(row: PublicContract) -> tuple[int, int]:
+    return row.issuer_id, row.issuer_corporation_id
 
 
 def _record(row: PublicContract) -> tuple[object, ...]:

@@ -173,7 +173,7 @@ async def described(
             value(entry.items, facts, prices),
             _rolled(entry.items, facts),
             facets(entry.items, facts),
-            names_of(entry.items, facts),
+            names_of(_told_types(entry.items), facts),
         )
         for entry in known
     ]
@@ -202,6 +202,11 @@ def facets(items: Sequence[PublicItem], facts: Mapping[int, TypeFacts]) -> list[
         *sorted(GROUP_FACET + group_id for group_id in groups if GROUP_FACET + group_id < CATEGORY_FACET),
         *sorted(CATEGORY_FACET + number for number in categories if CATEGORY_FACET + number <= LARGEST_FACET),
     ]
+
+
+def _told_types(items: Sequence[PublicItem]) -> list[int]:
+    """Of what is offered, or else wanted."""
+    return [item.type_id for item in items if item.is_included] or [item.type_id for item in items]
 
 
 def _rolled(items: Sequence[PublicItem], facts: Mapping[int, TypeFacts]) -> list[tuple[int, int]]:

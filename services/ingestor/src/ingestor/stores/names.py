@@ -8,18 +8,20 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from common.database import asyncpg_connection
 from common.tables import names
-from common.words import words_of
 from ingestor.esi.models import Name
+from ingestor.stores import words
 
 GIVEN_UP_AFTER = timedelta(days=7)
 MAX_ATTEMPTS = 5
 
 SET = """
 /* names.set */
-UPDATE names n SET name = r.name, category = r.category, words = array_to_tsvector(string_to_array(r.words, ' ')),
-       due_at = NULL
-  FROM unnest($1::bigint[], $2::text[], $3::text[], $4::text[]) AS r (id, name, category, words)
- WHERE n.entity_id = r.id
+WITH held AS MATERIALIZED (
+  SELECT entity_id FROM names WHERE entity_id = ANY($1::bigint[]) ORDER BY entity_id FOR UPDATE
+)
+UPDATE names n SET name = r.name, category = r.category, due_at = NULL
+  FROM held JOIN unnest($1::bigint[], $2::text[], $3::text[]) AS r (id, name, category) ON r.id = held.entity_id
+ WHERE n.entity_id = held.entity_id
 """
 
 
@@ -52,8 +54,8 @@ async def learn(connection: AsyncConnection, found: Sequence[Name]) -> None:
     raw = await asyncpg_connection(connection)
     rows = sorted(((row.id, _clean(row.name), _clean(row.category)) for row in found), key=lambda row: row[0])
     named = [row for row in rows if row[1]]
-    words = [" ".join(words_of(name)) for _, name, _ in named]
-    await raw.execute(SET, *([row[index] for row in named] for index in range(3)), words)
+    await raw.execute(SET, *([row[index] for row in named] for index in range(3)))
+    await words.name_issuers(raw, {entity_id: name for entity_id, name, _ in named})
 
 
 async def postpone(connection: AsyncConnection, ids: Iterable[int]) -> None:

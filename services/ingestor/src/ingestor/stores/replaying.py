@@ -107,9 +107,9 @@ async def derive(connection: AsyncConnection, items: ItemStore, run_id: UUID, sc
     stored = text(STORED.format(scope=reach.stored))
     found = (await connection.execute(stored, {**reach.arguments, "run_id": run_id, "most": most})).all()
     before = {row.contract_id: row for row in found}
-    holding = await held(connection, list(before))
-    facts = await facts_of(connection, {item.type_id for entry in holding for item in entry.items})
-    made = await described(connection, holding, facts)
+    held = await _held(connection, list(before))
+    facts = await facts_of(connection, {item.type_id for entry in held for item in entry.items})
+    made = await described(connection, held, facts)
     told = {
         entry.contract_id: before[entry.contract_id].region_id
         for entry, summary, *_ in made
@@ -153,8 +153,7 @@ def _reach(scope: Scope) -> Reach:
     return Reach(_OUTDATED, _DUE, {"below_version": VERSION})
 
 
-async def held(connection: AsyncConnection, contract_ids: Sequence[int]) -> list[ItemsRead]:
-    """What is stored of what contracts hold; those that hold nothing are left out."""
+async def _held(connection: AsyncConnection, contract_ids: Sequence[int]) -> list[ItemsRead]:
     by_contract: dict[int, list[PublicItem]] = defaultdict(list)
     for contract_id, *columns in await connection.execute(ITEMS, {"contract_ids": contract_ids}):
         by_contract[contract_id].append(PublicItem(*columns))

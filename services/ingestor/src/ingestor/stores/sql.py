@@ -166,9 +166,10 @@ ON CONFLICT (run_id) DO NOTHING
 """
 
 WANT_NAMES = """
-/* names.want: remember whom we do not know yet */
+/* names.want: remember whom we do not know yet; in one order for everybody */
 INSERT INTO names (entity_id, due_at)
 SELECT id, now() FROM (SELECT issuer_id FROM listing UNION SELECT issuer_corporation_id FROM listing) AS seen (id)
+ ORDER BY id
 ON CONFLICT DO NOTHING
 """
 

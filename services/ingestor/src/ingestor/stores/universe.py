@@ -167,7 +167,7 @@ async def learn(connection: AsyncConnection, table: Table, rows: Sequence[dict[s
     )
     written = list(fates)
     if written and table in _SEARCHED:
-        await words.meet_names(await asyncpg_connection(connection), (row["name"] for row in rows))
+        await words.meet_named(await asyncpg_connection(connection), (row["name"] for row in rows))
     return Learnt(added=sum(written), changed=len(written) - sum(written))
 
 

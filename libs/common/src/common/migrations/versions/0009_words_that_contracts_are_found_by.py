@@ -31,23 +31,17 @@ def upgrade() -> None:
     op.create_table(
         "words",
         sa.Column("word", sa.Text(collation="C"), nullable=False),
-        sa.Column("is_named", sa.Boolean(), nullable=False, comment="It is in a name of New Eden, not only in titles"),
+        sa.Column(
+            "is_named",
+            sa.Boolean(),
+            nullable=False,
+            comment="It is in a name of New Eden, not only in what people write",
+        ),
         sa.PrimaryKeyConstraint("word", name=op.f("pk_words")),
-        comment="Every word that contracts are found by, but for names of issuers",
-    )
-    op.add_column("names", sa.Column("words", postgresql.TSVECTOR(), nullable=True, comment="Of the name"))
-    op.create_index(
-        "ix_names_words",
-        "names",
-        ["words"],
-        unique=False,
-        postgresql_using="gin",
-        postgresql_with={"gin_pending_list_limit": 1024},
+        comment="Every word that contracts are found by",
     )
 
 
 def downgrade() -> None:
-    op.drop_index("ix_names_words", table_name="names")
-    op.drop_column("names", "words")
     op.drop_table("words")
     op.drop_table("contract_words")
