@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import asyncpg
+import psutil
 import pytest
 
 from bench.read import copies, cursors, figures, seed
@@ -136,7 +137,8 @@ def test_a_measurement_has_its_figures_and_floors(market: str, tmp_path: Path) -
     by_name = {query.name: query for query in QUERIES}
     with running_api(tmp_path, market) as served, loading(served.port) as load:
         known = asyncio.run(pools(market))
-        bench = Bench(load, served, with_cursors(known, market), market, seconds=0.1)
+        known = with_cursors(known, market)
+        bench = Bench(load, served, known, market, postgres=psutil.Process(), seconds=0.1)
         found = {
             f"{name}_small_c{clients}": bench.measure(by_name[name], clients)
             for name in ("page_hot", "page_deep", "detail")
@@ -165,8 +167,9 @@ def test_no_path_is_asked_for_twice_and_the_same_seed_makes_the_same(market: str
 
 
 def measured(**other: Any) -> Mapping[str, Any]:
-    constant = {"p50_ms": 0.1, "p99_ms": 0.2, "requests_per_second": 1000.0}
+    constant = {"p50_ms": 0.1, "p99_ms": 0.2, "requests_per_second": 1000.0, "api_us": 80}
     plain = {"clients": 1, "p50_ms": 0.5, "p99_ms": 0.9, "requests_per_second": 500.0, "body_bytes": 10}
+    plain |= {"api_us": 200, "postgres_us": 300}
     return {**plain, "floor": {"constant": constant, "statement": constant}, **other}
 
 

@@ -12,10 +12,12 @@ from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any, Final
 
+import psutil
 import uvloop
 
 from bench import figures as report
 from bench.ingest import Console, prepare, until_stopped
+from bench.processes import Meter
 from bench.read import cursors, figures, load
 from bench.read.copies import Size
 from bench.read.floors import bare_statement
@@ -27,7 +29,8 @@ from bench.read.server import CONSTANT, Served, running_api
 REPORT: Final = Path("build/bench/read.json")
 SIZES: Final = {"small": (SMALL,), "large": (LARGE,), "both": (SMALL, LARGE)}
 CLIENTS: Final = (1, 32)
-WARMING: Final = 0.3
+WARMING: Final = 0.2
+"""Of the time that is measured, before it."""
 WELL: Final = frozenset({"200", "304"})
 
 
@@ -44,7 +47,7 @@ class Load:
         """What was measured. Raises RuntimeError if the job could not be done."""
         assert self._process.stdin is not None
         assert self._process.stdout is not None
-        job = Job(self._port, list(paths), headers, clients, seconds, WARMING, repeat)
+        job = Job(self._port, list(paths), headers, clients, seconds, seconds * WARMING, repeat)
         self._process.stdin.write(json.dumps(asdict(job)) + "\n")
         self._process.stdin.flush()
         answer: dict[str, Any] = json.loads(self._process.stdout.readline())
@@ -67,8 +70,11 @@ def loading(port: int) -> Iterator[Load]:
 class Bench:
     """Measures the queries on one market."""
 
-    def __init__(self, load: Load, served: Served, known: Pools, url: str, *, seconds: float) -> None:
+    def __init__(
+        self, load: Load, served: Served, known: Pools, url: str, *, postgres: psutil.Process, seconds: float
+    ) -> None:
         self._load = load
+        self._processes = {"api": served.process, "postgres": postgres}
         self._served = served
         self._known = known
         self._url = url
@@ -86,18 +92,28 @@ class Bench:
         paths = query.paths(self._known, seed=clients)
         if query.revalidates:
             headers["If-None-Match"] = _first(self._served.port, paths[0], headers)[1]
+        meter = Meter(self._processes)
         found = self._load.do(paths, headers, clients=clients, seconds=self._seconds, repeat=query.hot)
+        spent = meter.cpu_seconds()
         wrong = {status: count for status, count in found["statuses"].items() if status not in WELL}
         if wrong:
             raise RuntimeError(f"{query.name}: answered with {wrong}, such as for {paths[0]}")
         constant = self._constant(found["body_bytes"], clients)
+        asked = found.pop("asked")
         del found["statuses"]
-        return {**found, "clients": clients, "floor": {"constant": constant, "statement": self._statement(clients)}}
+        return {
+            **found,
+            **{f"{name}_us": round(seconds / asked * 1e6) for name, seconds in spent.items()},
+            "clients": clients,
+            "floor": {"constant": constant, "statement": self._statement(clients)},
+        }
 
     def _constant(self, size: int, clients: int) -> dict[str, Any]:
         path = CONSTANT.format(size=size)
+        meter = Meter(self._processes)
         found = self._load.do([path], {}, clients=clients, seconds=self._seconds / 3, repeat=True)
-        return {name: found[name] for name in ("p50_ms", "p99_ms", "requests_per_second")}
+        api_us = round(meter.cpu_seconds()["api"] / found["asked"] * 1e6)
+        return {**{name: found[name] for name in ("p50_ms", "p99_ms", "requests_per_second")}, "api_us": api_us}
 
     def _statement(self, clients: int) -> dict[str, Any]:
         if clients not in self._bare:
@@ -111,12 +127,14 @@ def measure(
     """Every query that the api serves, on a market of one size."""
     measured: dict[str, dict[str, Any]] = {}
     with (
-        running_market(size, say, kept=kept) as (_, url),
+        running_market(size, say, kept=kept) as (server, url),
         running_api(folder, url) as served,
         loading(served.port) as work,
     ):
         known = uvloop.run(pools(url))
-        bench = Bench(work, served, replace(known, cursors=uvloop.run(cursors.anywhere(url))), url, seconds=seconds)
+        known = replace(known, cursors=uvloop.run(cursors.anywhere(url)))
+        assert server.pid is not None
+        bench = Bench(work, served, known, url, postgres=psutil.Process(server.pid), seconds=seconds)
         for query in queries:
             if not bench.is_served(query):
                 say(f"{query.name}: not served")

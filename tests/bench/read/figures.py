@@ -18,6 +18,9 @@ COLUMNS: Final = (
     "share",
     "statement p50 ms",
     "statement/s",
+    "api µs",
+    "constant µs",
+    "postgres µs",
     "goal",
 )
 GOALS: Final = {query.name: query.goal for query in QUERIES}
@@ -84,6 +87,9 @@ def row(name: str, one: Measured) -> list[str]:
         f"{share(one):.0%}",
         f"{statement['p50_ms']:.2f}",
         f"{statement['requests_per_second']:,.0f}",
+        f"{one['api_us']:,}",
+        f"{constant['api_us']:,}",
+        f"{one['postgres_us']:,}",
         "missed" if missed else "met" if judged else "",
     ]
 

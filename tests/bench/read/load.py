@@ -45,7 +45,8 @@ class Taken:
 
     nanoseconds: list[int] = field(default_factory=list)
     statuses: Counter[int] = field(default_factory=Counter)
-    received: int = 0
+    before: int = 0
+    """Answers that are not counted, for they only warmed up."""
     body_bytes: int = 0
     began: int = 0
     ended: int = 0
@@ -64,6 +65,7 @@ class Taken:
             return {"requests": 0}
         return {
             "requests": count,
+            "asked": count + self.before,
             "p50_ms": round(ordered[count // 2] / 1e6, 3),
             "p99_ms": round(ordered[min(count - 1, count * 99 // 100)] / 1e6, 3),
             "max_ms": round(ordered[-1] / 1e6, 3),
@@ -130,8 +132,10 @@ def run(job: Job) -> Taken:
     requests = _requests(job)
     connections = [Connection(job.port) for _ in range(job.connections)]
     try:
-        _until(job.warming, connections, requests, Taken())
-        return _until(job.seconds, connections, requests, Taken())
+        warmed = _until(job.warming, connections, requests, Taken())
+        taken = _until(job.seconds, connections, requests, Taken())
+        taken.before = len(warmed.nanoseconds)
+        return taken
     finally:
         for connection in connections:
             connection.socket.close()
