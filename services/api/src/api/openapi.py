@@ -27,6 +27,7 @@ Reading is open to all. What changes something, or is the operators' own, takes 
 TAGS = [
     {"name": "contracts", "description": "The market"},
     {"name": "ingestion", "description": "Having upstream read anew, and what became of it"},
+    {"name": "schedules", "description": "When upstream is read without anybody asking, and what became of every slot"},
     {"name": "universe", "description": "What contracts speak of"},
     {"name": "health", "description": "Whether it runs, and what is missing"},
     {"name": "system", "description": "How this instance is put together"},

@@ -12,6 +12,8 @@ from api.routes import (
     probes,
     regions,
     runs,
+    schedule_controls,
+    schedules,
     stats,
     taxonomy,
     types,
@@ -35,4 +37,6 @@ def include_routers(app: FastAPI) -> None:
     app.include_router(contract_detail.router, prefix=f"{API_PREFIX}/contracts", tags=["contracts"])
     app.include_router(regions.router, prefix=f"{API_PREFIX}/regions", tags=["universe"])
     app.include_router(types.router, prefix=f"{API_PREFIX}/types", tags=["universe"])
+    app.include_router(schedules.router, prefix=f"{API_PREFIX}/schedules", tags=["schedules"])
+    app.include_router(schedule_controls.router, prefix=f"{API_PREFIX}/schedules", tags=["schedules"])
     app.include_router(hooks.router, prefix=f"{API_PREFIX}/system/hooks", tags=["system"])

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from http import HTTPStatus
 from types import TracebackType
 from typing import Any, Self
-from urllib.parse import urljoin
+from urllib.parse import urlencode, urljoin
 from uuid import uuid4
 
 import aiohttp
@@ -46,6 +46,10 @@ class ApiClient:
         body = await self._found(f"/api/v1/contracts?region_id={region_id}&limit={limit}")
         items = body.get("items", [])
         return list(items)
+
+    async def audit_schedules(self, cursor: str) -> Mapping[str, Any]:
+        """A page of the schedules' audit, the first for an empty cursor."""
+        return await self._found("/api/v1/schedules/audit" + (f"?{urlencode({'cursor': cursor})}" if cursor else ""))
 
     async def ingest(self, command: Mapping[str, Any]) -> str:
         """Ask for an ingest and return the address of its run."""

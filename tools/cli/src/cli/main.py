@@ -8,6 +8,7 @@ from collections.abc import Sequence
 
 from pydantic import SecretStr
 
+from cli.audit import audit
 from cli.console import Console
 from cli.demo import demo
 from cli.errors import StackError
@@ -22,6 +23,7 @@ from common.keys.tokens import FORM, Token
 from common.settings import DatabaseSettings, read_settings
 
 REPLAY = "summarise stored contracts anew, and read again those that could not be read"
+AUDIT = "hold the ledger of slots to the schedules, and name what is missing or too many"
 SCOPES = {
     "--region": ("region_id", "ID", "live contracts of a region"),
     "--contract": ("contract_id", "ID", "one contract, live or gone"),
@@ -46,16 +48,23 @@ def _run(asked: argparse.Namespace, settings: StackSettings) -> int:
         case "up" | "demo":
             begin = {"up": up, "demo": demo}[asked.command]
             return asyncio.run(begin(Stack.of(settings, live=asked.live), Console()))
+        case "replay" | "audit" | "keys":
+            return asyncio.run(_asked(asked, settings))
         case "clean":
             return _clean(settings)
-        case "replay":
-            return _replay(asked, settings)
-        case "keys":
-            return asyncio.run(keys.run(asked, _database(settings)))
         case "provision":
             return subprocess.run([sys.executable, "-m", "common.provision"], check=False).returncode
         case _:
             return _status(settings)
+
+
+async def _asked(asked: argparse.Namespace, settings: StackSettings) -> int:
+    """What is asked of an api or of its database."""
+    if asked.command == "keys":
+        return await keys.run(asked, _database(settings))
+    if asked.command == "audit":
+        return await audit(asked.api or settings.api_url)
+    return await _replay(asked, settings)
 
 
 def _clean(settings: StackSettings) -> int:
@@ -64,10 +73,10 @@ def _clean(settings: StackSettings) -> int:
     return 0
 
 
-def _replay(asked: argparse.Namespace, settings: StackSettings) -> int:
+async def _replay(asked: argparse.Namespace, settings: StackSettings) -> int:
     said = vars(asked)
     scope = {part: said[part] for part, *_ in SCOPES.values() if said[part] is not None}
-    return asyncio.run(replay(asked.api or settings.api_url, _key(asked, settings), scope, force=asked.force))
+    return await replay(asked.api or settings.api_url, _key(asked, settings), scope, force=asked.force)
 
 
 def _key(asked: argparse.Namespace, settings: StackSettings) -> Token | None:
@@ -104,6 +113,9 @@ def _parser() -> argparse.ArgumentParser:
         command.add_argument("--live", action="store_true", help="read the real ESI (needs ESI_USER_AGENT)")
     keys.add_arguments(commands.add_parser("keys", help=keys.HELP, description=keys.HELP))
     _add_replay(commands.add_parser("replay", help=REPLAY, description=REPLAY))
+    audited = commands.add_parser("audit", help=AUDIT, description=AUDIT)
+    audited.add_argument("what", choices=["schedules"])
+    audited.add_argument("--api", metavar="URL", help="the API to ask; the local stack's by default")
     commands.add_parser("clean", help="remove what the local stack stored")
     commands.add_parser("provision", help="migrate the database and create the topics that the settings name")
     commands.add_parser("status", help="say whether the local stack runs")

@@ -1,5 +1,6 @@
 """When slots come: pure arithmetic that whoever fires, previews or audits them shares."""
 
+from common.slots.audit import Audit, Finding, Findings, Governed, Seen, spans
 from common.slots.cron import Cron, CronError
 from common.slots.definition import Catchup, Definition, Kind, Overlap, faults, slots_of, upstream_of
 from common.slots.interval import EPOCH, Interval, first_now
@@ -10,14 +11,19 @@ from common.slots.upstream import Upstream, latest
 
 __all__ = [
     "EPOCH",
+    "Audit",
     "Catchup",
     "Cron",
     "CronError",
     "Definition",
+    "Finding",
+    "Findings",
+    "Governed",
     "Interval",
     "Kind",
     "Once",
     "Overlap",
+    "Seen",
     "Slots",
     "Upstream",
     "delay",
@@ -25,5 +31,6 @@ __all__ = [
     "first_now",
     "latest",
     "slots_of",
+    "spans",
     "upstream_of",
 ]
