@@ -49,12 +49,12 @@ IS_FOUND = """
 class Limits:
     """From where on things are done another way. What is found does not depend on them."""
 
-    begun: int = 64
+    begun: int = 16
     """If a word begins more words than this, the index looks for its beginning itself, which is slower."""
     few: int = 6_000
     """A tier of more contracts than this is a condition."""
     sample: int = 500
-    many_of_sample: int = 25
+    many_of_sample: int = 5
     """If so many of the newest contracts are in a tier, its contracts are not counted: they are many."""
 
 
