@@ -260,7 +260,7 @@ QUERIES: Final = (
     ),
     *(Query(f"sort_{sort}", _sorted(sort), FILTERED) for sort in SORTS),
     Query("search_word", _search(lambda word, _: word), SEARCHED),
-    Query("search_prefix", _search(lambda word, dice: word[: dice.randint(3, len(word))]), SEARCHED),
+    Query("search_prefix", _search(lambda word, dice: word[: dice.randint(3, max(3, len(word)))]), SEARCHED),
     Query("search_typo", _search(_typo), SEARCHED),
     Query("detail", _detail(), READ),
     Query("history", _detail("/history"), READ),

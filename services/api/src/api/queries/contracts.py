@@ -10,7 +10,7 @@ from api.queries.arguments import Arguments
 from api.queries.search import Search
 from api.queries.sorting import Part, parts_of, stretches
 from api.schemas.base import BIGINT
-from api.schemas.contracts import ContractQuery
+from api.schemas.contracts import ContractQuery, Sort
 
 STRETCH = """
 /* contracts.stretch */
@@ -83,7 +83,9 @@ async def _read(
     """The next `wanted` contracts. Another part is only begun when those before it were too short."""
     found: dict[int, Found] = {}
     arguments = Arguments()
-    where = filters.where(query, arguments, search)
+    # By relevance each part is itself a part of what is searched for.
+    asked = query.model_copy(update={"q": None}) if query.sorted_by is Sort.RELEVANCE else query
+    where = filters.where(asked, arguments, search)
     parts = parts_of(query, search, arguments)
     for stretch in stretches(parts, position, arguments, descending=query.descending):
         statement, used = arguments.used_in(

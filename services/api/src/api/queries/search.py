@@ -16,6 +16,7 @@ is a condition to be tried on one contract after the other, for many also means 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from itertools import islice, product
+from math import isqrt
 from typing import Any, Final
 
 from api.problems import InvalidRequestError
@@ -34,7 +35,7 @@ SELECT array(SELECT word FROM words WHERE word >= asked.word AND word < asked.be
 """
 NEWEST = """
 /* search.sample */
-SELECT {counts} FROM (
+SELECT {counts}, (SELECT reltuples FROM pg_class WHERE oid = 'contract_words'::regclass) AS stored FROM (
   SELECT contract_id FROM contracts WHERE delisted_at IS NULL
    ORDER BY date_issued DESC, contract_id DESC LIMIT {sample}) newest
   JOIN contract_words w USING (contract_id)
@@ -51,11 +52,21 @@ class Limits:
 
     begun: int = 16
     """If a word begins more words than this, the index looks for its beginning itself, which is slower."""
-    few: int = 6_000
-    """A tier of more contracts than this is a condition."""
+    fewest: int = 500
+    balance: float = 42.0
+    """A tier is told by ids up to the square root of this times the contracts that are stored. There a page is found
+    in the same time both ways; measured: 3 µs for each contract that is told, 2.5 for each that is tried."""
     sample: int = 500
-    many_of_sample: int = 5
-    """If so many of the newest contracts are in a tier, its contracts are not counted: they are many."""
+    fewest_of_sample: int = 3
+    """If that part of the newest contracts is in a tier, and these at least, its contracts are not even counted."""
+
+    def few(self, stored: float) -> int:
+        """Up to how many contracts of a tier are told by their ids."""
+        return max(self.fewest, isqrt(int(self.balance * max(stored, 1))))
+
+    def many_of_sample(self, stored: float) -> float:
+        """From how many contracts of the sample on a tier is a condition."""
+        return max(self.fewest_of_sample, self.sample * self.few(stored) / max(stored, 1))
 
 
 LIMITS: Final = Limits()
@@ -179,13 +190,15 @@ async def _tiers(connection: Any, queries: Sequence[str], limits: Limits) -> lis
         f"count(*) FILTER (WHERE w.words @@ (SELECT ${place}::text::tsquery))"
         for place, _ in enumerate(queries, start=1)
     )
-    sampled = await connection.fetchrow(NEWEST.format(counts=counts, sample=limits.sample), *queries)
-    few = [query for query, count in zip(queries, sampled, strict=True) if count < limits.many_of_sample]
+    statement = NEWEST.format(counts=counts, sample=limits.sample)
+    *sampled, stored = await connection.fetchrow(statement, *queries)
+    most, many = limits.few(stored), limits.many_of_sample(stored)
+    few = [query for query, count in zip(queries, sampled, strict=True) if count < many]
     ids: dict[str, list[int]] = {}
     if few:
-        columns = ", ".join(IDS.format(query=f"${place}", most=limits.few + 1) for place, _ in enumerate(few, start=1))
+        columns = ", ".join(IDS.format(query=f"${place}", most=most + 1) for place, _ in enumerate(few, start=1))
         found = await connection.fetchrow(f"/* search.ids */ SELECT {columns}", *few)
-        ids = {query: each for query, each in zip(few, found, strict=True) if len(each) <= limits.few}
+        ids = {query: each for query, each in zip(few, found, strict=True) if len(each) <= most}
     return [
         Tier(query, ids.get(query), number) for number, query in zip(range(len(queries))[::-1], queries, strict=True)
     ]
