@@ -123,9 +123,11 @@ def _of_items(filters: ContractFilters, arguments: Arguments) -> Iterable[str]:
     facets = _facets(filters)
     # Facets hold what is on offer as a whole: they answer one question alone, and narrow down every other.
     held += [f"c.facets && {arguments.place(each)}::int[]" for each in facets]
-    research = list(_research(filters, arguments))
-    if (research or len(facets) > 1) and not filters.attributes:
-        held.append(_offers([*_kinds(filters, arguments), *research]))
+    # With attributes, the item that has them has to meet all other bounds as well: `_of_rolls` asks that.
+    if not filters.attributes:
+        research = list(_research(filters, arguments))
+        if research or len(facets) > 1:
+            held.append(_offers([*_kinds(filters, arguments), *research]))
     return held
 
 
