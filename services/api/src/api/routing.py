@@ -5,6 +5,8 @@ from fastapi import FastAPI
 from api.routes import (
     contract_detail,
     contracts,
+    couriers,
+    deals,
     hooks,
     ingest,
     metrics,
@@ -33,6 +35,8 @@ def include_routers(app: FastAPI) -> None:
     app.include_router(runs.router, prefix=f"{API_PREFIX}/data/runs", tags=["ingestion"])
     app.include_router(contracts.router, prefix=f"{API_PREFIX}/contracts", tags=["contracts"])
     app.include_router(taxonomy.router, prefix=f"{API_PREFIX}/contracts/taxonomy", tags=["contracts"])
+    app.include_router(deals.router, prefix=f"{API_PREFIX}/contracts/deals", tags=["contracts"])
+    app.include_router(couriers.router, prefix=f"{API_PREFIX}/contracts/couriers", tags=["contracts"])
     # Last under /contracts: whatever has a name of its own there would else be taken for a contract's id.
     app.include_router(contract_detail.router, prefix=f"{API_PREFIX}/contracts", tags=["contracts"])
     app.include_router(regions.router, prefix=f"{API_PREFIX}/regions", tags=["universe"])

@@ -11,10 +11,9 @@ from common.tables.contracts import (
     coverage,
     dynamic_item_attributes,
     dynamic_items,
-    listed_count_changes,
-    listed_counts,
     sweeps,
 )
+from common.tables.counts import listed_count_changes, listed_counts
 from common.tables.messaging import broker_epochs, dead_letters, heartbeats, inbox, outbox
 from common.tables.prices import price_sources, price_statistics, prices, rolled_up_days
 from common.tables.runs import COUNTS, RUN_STATES, TERMINAL_STATES, idempotency_keys, ingest_requests, runs

@@ -47,6 +47,17 @@ END
 """
 """ISK for carrying one m³; null of all that is no courier contract. In PostgreSQL's own words, as above."""
 
+DEAL_RATIO = "(price::float8 / least(value_sell, value_average)::float8)"
+"""What an exchange costs, as a part of the lesser of its two values."""
+
+DEAL = """
+delisted_at IS NULL AND type = 'item_exchange' AND items_requested = 0 AND coalesce(reward, 0) = 0 AND volume > 0
+AND value_sell <= 1.5 * value_average AND value_buy >= 0.25 * least(value_sell, value_average)
+AND price >= 0.1 * least(value_sell, value_average) AND least(value_sell, value_average) - price >= 1000000
+"""
+"""Which listed contracts are deals, by rules that `GET /contracts/deals` explains. An index is made of just these, so
+that those who fail do not have to be passed over, however many they are."""
+
 GROUP_FACET, CATEGORY_FACET = 1_000_000_000, 2_000_000_000
 """What is added to a group's and to a category's id in `contracts.facets`, where types stand as they are."""
 
@@ -176,6 +187,13 @@ contracts = Table(
         postgresql_where=text(f"{LISTED} AND contract_id % 32::bigint = 0"),
     ),
     Index("ix_contracts_facets", "facets", postgresql_using="gin", postgresql_where=text("delisted_at IS NULL")),
+    Index("ix_contracts_deals", text(DEAL_RATIO), "contract_id", postgresql_where=text(DEAL)),
+    Index(
+        "ix_contracts_couriers",
+        "region_id",
+        "contract_id",
+        postgresql_where=text("type = 'courier' AND delisted_at IS NULL"),
+    ),
     Index("ix_contracts_items_due", "items_due_at", postgresql_where=text("items_state = 'wanted'")),
     Index(None, "items_run_id", postgresql_where=text("items_state = 'wanted'")),
     Index(
@@ -315,23 +333,4 @@ coverage = Table(
     instant("swept_at"),
     instant("complete_generation", nullable=True),
     comment="The newest generation of each region's list that was merged, and the newest that was complete",
-)
-
-listed_counts = Table(
-    "listed_counts",
-    metadata,
-    Column("kind", Text, nullable=False, comment="type, group, category, region, system or station"),
-    Column("id", BigInteger, nullable=False, autoincrement=False),
-    Column("contracts", Integer, nullable=False),
-    PrimaryKeyConstraint("kind", "id"),
-    comment="How many listed contracts offer something, or start somewhere, but for listed_count_changes",
-)
-
-listed_count_changes = Table(
-    "listed_count_changes",
-    metadata,
-    Column("kind", Text, nullable=False),
-    Column("id", BigInteger, nullable=False),
-    Column("change", Integer, nullable=False),
-    comment="What is still to be added to listed_counts; written by a trigger of contracts, so that nobody waits",
 )
