@@ -16,7 +16,9 @@ from api.routes import (
     runs,
     schedule_controls,
     schedules,
+    stations,
     stats,
+    systems,
     taxonomy,
     types,
 )
@@ -40,6 +42,8 @@ def include_routers(app: FastAPI) -> None:
     # Last under /contracts: whatever has a name of its own there would else be taken for a contract's id.
     app.include_router(contract_detail.router, prefix=f"{API_PREFIX}/contracts", tags=["contracts"])
     app.include_router(regions.router, prefix=f"{API_PREFIX}/regions", tags=["universe"])
+    app.include_router(systems.router, prefix=f"{API_PREFIX}/systems", tags=["universe"])
+    app.include_router(stations.router, prefix=f"{API_PREFIX}/stations", tags=["universe"])
     app.include_router(types.router, prefix=f"{API_PREFIX}/types", tags=["universe"])
     app.include_router(schedules.router, prefix=f"{API_PREFIX}/schedules", tags=["schedules"])
     app.include_router(schedule_controls.router, prefix=f"{API_PREFIX}/schedules", tags=["schedules"])
