@@ -30,8 +30,8 @@ SECOND = timedelta(seconds=1)
 
 
 @pytest.fixture
-def ticking(engine: AsyncEngine, database: DatabaseSettings) -> Clockwork:
-    return Clockwork(engine, Outbox("scheduler"), database)
+def ticking(acting: AsyncEngine, database: DatabaseSettings) -> Clockwork:
+    return Clockwork(acting, Outbox("scheduler"), database)
 
 
 async def add(

@@ -33,13 +33,13 @@ def kept(engine: AsyncEngine) -> Schedules:
 
 
 @pytest.fixture
-def ticking(engine: AsyncEngine, database: DatabaseSettings) -> Clockwork:
-    return Clockwork(engine, Outbox("scheduler"), database)
+def ticking(acting: AsyncEngine, database: DatabaseSettings) -> Clockwork:
+    return Clockwork(acting, Outbox("scheduler"), database)
 
 
 @pytest.fixture
-def controls(engine: AsyncEngine) -> Controls:
-    return Controls(engine, Outbox("scheduler"))
+def controls(acting: AsyncEngine) -> Controls:
+    return Controls(acting, Outbox("scheduler"))
 
 
 async def asked(kept: Schedules, controls: Controls, control: str, body: Any = None, **more: Any) -> Any:

@@ -47,8 +47,8 @@ TIMING = Upstream(fallback=HALF_HOUR, floor=30 * SECOND, cap=timedelta(hours=1))
 
 
 @pytest.fixture
-def ticking(engine: AsyncEngine, database: DatabaseSettings) -> Clockwork:
-    return Clockwork(engine, Outbox("scheduler"), database)
+def ticking(acting: AsyncEngine, database: DatabaseSettings) -> Clockwork:
+    return Clockwork(acting, Outbox("scheduler"), database)
 
 
 @pytest.fixture
