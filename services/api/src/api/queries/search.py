@@ -26,6 +26,8 @@ from common.words import ABOUT, whole, words_of
 
 MOST_WORDS: Final = 12
 MOST_NAMES_MEANT: Final = 8
+BEGINS: Final = ":*"
+"""PostgreSQL's mark of a beginning."""
 
 KNOWN = """
 /* search.known: for each word what it begins */
@@ -41,6 +43,12 @@ SELECT {counts}, (SELECT reltuples FROM pg_class WHERE oid = 'contract_words'::r
   JOIN contract_words w USING (contract_id)
 """
 IDS = "array(SELECT contract_id FROM contract_words WHERE words @@ (SELECT {query}::text::tsquery) LIMIT {most})"
+IDS_AMONG = """
+array(SELECT contract_id FROM contract_words
+       WHERE words @@ (SELECT {among}::text::tsquery) AND (words @@ (SELECT {query}::text::tsquery)) IS TRUE
+       LIMIT {most})
+"""
+"""The index looks for `among` only: what is tested for being true it does not look for."""
 IS_FOUND = """
 (SELECT w.words @@ (SELECT {query}::text::tsquery) FROM contract_words w WHERE w.contract_id = c.contract_id)
 """
@@ -121,7 +129,7 @@ async def understand(connection: Any, q: str, limits: Limits = LIMITS) -> Search
     queries = _queries(words, meant)
     if not queries:
         return Search((), Tier("", ()), corrected)
-    tiers = await _tiers(connection, queries, limits)
+    tiers = await _tiers(connection, queries, _among(meant), limits)
     return Search(tuple(tier for tier in tiers if tier.ids != []), _joined(tiers, meant), corrected)
 
 
@@ -135,12 +143,12 @@ class _Word:
     def about(self) -> list[str]:
         """As the beginning of a word of what a contract is about; nothing if it begins none."""
         if self.begun is None:
-            return [f"{_quoted(ABOUT + self.text)}:*"]
+            return [_quoted(ABOUT + self.text) + BEGINS]
         return [_quoted(ABOUT + word) for word in self.begun]
 
     def anywhere(self) -> list[str]:
         """As the beginning of any word; nothing if it begins none."""
-        others = [f"{_quoted(self.text)}:*"] if self.begun is None else [_quoted(word) for word in self.begun]
+        others = [_quoted(self.text) + BEGINS] if self.begun is None else [_quoted(word) for word in self.begun]
         return [*self.about(), *others]
 
 
@@ -184,24 +192,36 @@ def _queries(words: Sequence[str], meant: Meant) -> list[str]:
     return queries
 
 
-async def _tiers(connection: Any, queries: Sequence[str], limits: Limits) -> list[Tier]:
-    """Each tier with its ids, unless they are many."""
+async def _tiers(connection: Any, queries: Sequence[str], among: str | None, limits: Limits) -> list[Tier]:
+    """Each tier with its ids, unless they are many. `among`: a query that finds all of them and begins no words."""
+    counted = queries if among is None else [*queries, among]
     counts = ", ".join(
         f"count(*) FILTER (WHERE w.words @@ (SELECT ${place}::text::tsquery))"
-        for place, _ in enumerate(queries, start=1)
+        for place, _ in enumerate(counted, start=1)
     )
     statement = NEWEST.format(counts=counts, sample=limits.sample)
-    *sampled, stored = await connection.fetchrow(statement, *queries)
+    *sampled, stored = await connection.fetchrow(statement, *counted)
     most, many = limits.few(stored), limits.many_of_sample(stored)
-    few = [query for query, count in zip(queries, sampled, strict=True) if count < many]
-    ids: dict[str, list[int]] = {}
-    if few:
-        columns = ", ".join(IDS.format(query=f"${place}", most=most + 1) for place, _ in enumerate(few, start=1))
-        found = await connection.fetchrow(f"/* search.ids */ SELECT {columns}", *few)
-        ids = {query: each for query, each in zip(few, found, strict=True) if len(each) <= most}
+    few = [query for query, count in zip(queries, sampled, strict=False) if count < many]
+    if among is not None and sampled[-1] >= many:
+        among = None
+    ids = await _ids(connection, few, among, most) if few else {}
     return [
         Tier(query, ids.get(query), number) for number, query in zip(range(len(queries))[::-1], queries, strict=True)
     ]
+
+
+async def _ids(connection: Any, queries: Sequence[str], among: str | None, most: int) -> dict[str, list[int]]:
+    """The contracts that each of `queries` finds, where they are no more than `most`."""
+    arguments = Arguments()
+    columns = [
+        IDS.format(query=arguments.place(query), most=most + 1)
+        if among is None or BEGINS not in query
+        else IDS_AMONG.format(among=arguments.place(among), query=arguments.place(query), most=most + 1)
+        for query in queries
+    ]
+    found = await connection.fetchrow(f"/* search.ids */ SELECT {', '.join(columns)}", *arguments)
+    return {query: each for query, each in zip(queries, found, strict=True) if len(each) <= most}
 
 
 def _joined(tiers: Sequence[Tier], meant: Meant) -> Tier:
@@ -213,6 +233,14 @@ def _joined(tiers: Sequence[Tier], meant: Meant) -> Tier:
 
 def _anywhere(meant: Meant) -> str | None:
     return _all([lexeme for word in each for lexeme in word.anywhere()] for each in meant.values())
+
+
+def _among(meant: Meant) -> str | None:
+    """What all tiers are among, without the words that begin too many to name them; None without such words."""
+    named = [each for each in meant.values() if all(word.begun is not None for word in each)]
+    if not named or len(named) == len(meant):
+        return None
+    return _all([lexeme for word in each for lexeme in word.anywhere()] for each in named)
 
 
 def _any(lexemes: Iterable[str]) -> str:
