@@ -17,7 +17,7 @@ from cli.settings import StackSettings
 from cli.stack import Stack
 from common.keys.tokens import Scope, Token
 from common.settings import DatabaseSettings
-from support.databases import KEY
+from support.databases import KEY, Databases, as_service
 
 Freeport = Callable[..., subprocess.CompletedProcess[str]]
 
@@ -64,10 +64,19 @@ def test_what_makes_no_sense_is_said_and_makes_no_key(
     assert keys(freeport, database, "list").stdout.count("\n") == 2
 
 
-def test_a_database_that_is_away_or_not_prepared_is_said_in_a_line(freeport: Freeport, port: int) -> None:
-    outcome = freeport("keys", "list", DATABASE_URL=f"postgresql://freeport@127.0.0.1:{port}/freeport")
+def test_a_database_that_is_away_not_prepared_or_not_ours_is_said_in_a_line(
+    freeport: Freeport, port: int, databases: Databases, database_url: str
+) -> None:
+    away = freeport("keys", "list", DATABASE_URL=f"postgresql://freeport@127.0.0.1:{port}/freeport")
+    with databases.fresh("template1") as url:
+        empty = freeport("keys", "list", DATABASE_URL=url)
+    refused = freeport("keys", "create", "--scope", "ingest", DATABASE_URL=as_service(database_url, "api"))
 
-    assert (outcome.returncode, outcome.stderr) == (1, "the database: cannot be reached\n")
+    assert (away.returncode, away.stderr) == (1, "the database cannot be reached\n")
+    assert (empty.returncode, empty.stderr.splitlines()[1:]) == (1, [])
+    assert empty.stderr.startswith("the database has not been prepared")
+    assert (refused.returncode, refused.stderr) == (1, "the database refuses: permission denied for table api_keys\n")
+    assert refused.stdout == ""
 
 
 def test_the_services_own_installation_has_the_same_command(database: DatabaseSettings, tmp_path: Path) -> None:

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
+import asyncpg
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
@@ -45,11 +46,19 @@ async def run(asked: argparse.Namespace, settings: DatabaseSettings) -> int:
     try:
         return await _run(asked, engine)
     except (DBAPIError, OSError, TimeoutError) as error:
-        why = "cannot be reached" if is_transient(error) else str(getattr(error, "orig", error)).splitlines()[0]
-        print(f"the database: {why}", file=sys.stderr)
+        print(f"the database {_fault(error)}", file=sys.stderr)
         return 1
     finally:
         await engine.dispose()
+
+
+def _fault(error: Exception) -> str:
+    if is_transient(error):
+        return "cannot be reached"
+    cause = getattr(getattr(error, "orig", None), "__cause__", None) or error
+    if isinstance(cause, asyncpg.UndefinedTableError):
+        return "has not been prepared: run `freeport provision` or `python -m common.provision` first"
+    return f"refuses: {str(cause).splitlines()[0]}"
 
 
 async def _run(asked: argparse.Namespace, engine: AsyncEngine) -> int:
