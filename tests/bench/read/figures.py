@@ -38,7 +38,8 @@ def share(one: Measured) -> float:
 def line(one: Measured) -> str:
     """A measurement in a few words."""
     rate = f"{one['requests_per_second']:,.0f}/s, {share(one):.0%} of a constant body's"
-    return f"p50 {one['p50_ms']:.2f} ms, p99 {one['p99_ms']:.2f} ms, {rate}"
+    spent = f"api {one['api_us']:,} µs, postgres {one['postgres_us']:,} µs"
+    return f"p50 {one['p50_ms']:.2f} ms, p99 {one['p99_ms']:.2f} ms, {rate}, {spent}"
 
 
 def misses(name: str, one: Measured) -> Iterator[str]:

@@ -17,8 +17,10 @@ GRACEFUL_SECONDS = 5
 def listen(host: str, port: int) -> socket.socket:
     """A socket that listens on `host`:`port`. Raises FreeportError that says which setting to change."""
     try:
-        family, kind, *_, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)[0]
-        listener = socket.socket(family, kind)
+        found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
+        family, kind, protocol, _, address = found[0]
+        # With its protocol named, asyncio sends what is written at once; else a second piece may wait for 40 ms.
+        listener = socket.socket(family, kind, protocol)
     except OSError as error:
         raise FreeportError(f"API_HOST: {host} is no address here: {error.strerror}") from error
     try:

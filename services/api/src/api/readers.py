@@ -16,6 +16,8 @@ from common.database import DATABASE_ERRORS, server_settings
 from common.settings import DatabaseSettings
 
 CONNECT_SECONDS: Final = 5
+RANDOM_PAGE_COST: Final = "1.1"
+"""The market is in memory, where a page costs the same wherever it is; PostgreSQL supposes a disk that turns."""
 STATEMENTS: Final = 200
 """Prepared ones that a connection keeps, and..."""
 STATEMENT_CHARACTERS: Final = 64 * 1024
@@ -90,7 +92,7 @@ class Readers:
 
     def __init__(self, settings: DatabaseSettings, *, service: str) -> None:
         self._dsn = settings.dsn()
-        self._server_settings = server_settings(service)
+        self._server_settings = {**server_settings(service), "random_page_cost": RANDOM_PAGE_COST}
         self._turns = asyncio.Semaphore(settings.database_pool_size)
         self._idle: list[Any] = []
 

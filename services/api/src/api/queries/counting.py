@@ -13,7 +13,7 @@ from api.queries.search import Search
 from api.schemas.contract_filters import ContractFilters, State
 from api.schemas.contracts import Count
 
-QUICK = 3_000.0
+QUICK = 1_500.0
 """Of the planner's cost units: what is planned to cost less takes a few milliseconds. Measured."""
 MOST_EXCLUDED = 1_000
 """So many are counted of what is excluded; then it is at least that."""

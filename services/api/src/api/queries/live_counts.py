@@ -7,6 +7,8 @@ here. So it costs what occurs and what expired lately, whatever the size of the 
 
 from typing import Literal
 
+from api.queries.overdue import OVERDUE
+
 Kind = Literal["type", "group", "category", "region", "system", "station"]
 
 
@@ -17,8 +19,8 @@ def unsettled(kind: Kind) -> str:
             SELECT kind, id, change FROM listed_count_changes
             UNION ALL
             SELECT k.kind, k.id, -1
-              FROM contracts c, counted_by(c.facets, c.region_id, c.system_id, c.start_location_id) k
-             WHERE c.delisted_at IS NULL AND c.date_expired <= now()) AS moved (kind, id, n)
+              FROM {OVERDUE} c, counted_by(c.facets, c.region_id, c.system_id, c.start_location_id) k
+           ) AS moved (kind, id, n)
          WHERE kind = '{kind}' GROUP BY id
     """  # noqa: S608 - constants
 
