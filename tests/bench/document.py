@@ -10,10 +10,18 @@ from bench.chart import drawn
 from bench.delays import tables
 from bench.figures import Measured, table
 from bench.read.figures import table as read_table
+from bench.schedule_table import table as schedule_table
 
 MEASURED: Final = Path("build/bench")
 PAGE: Final = Path("docs/benchmarks.md")
 CHART: Final = Path("docs/ingest-scale.svg")
+TABLES: Final = {
+    "ingest": table,
+    "ingest-scale": table,
+    "freshness": tables,
+    "read": read_table,
+    "schedule": schedule_table,
+}
 
 
 def with_table(page: str, name: str, text: str) -> str:
@@ -36,7 +44,13 @@ def scale_chart(measured: Mapping[str, Measured]) -> str:
 
 def main() -> None:
     page = PAGE.read_text(encoding="utf-8")
-    for name, told in {"ingest": table, "ingest-scale": table, "freshness": tables, "read": read_table}.items():
+    for name, told in {
+        "ingest": table,
+        "ingest-scale": table,
+        "freshness": tables,
+        "read": read_table,
+        "schedule": schedule_table,
+    }.items():
         source = MEASURED / f"{name}.json"
         if source.exists():
             measured = json.loads(source.read_text(encoding="utf-8"))

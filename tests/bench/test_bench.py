@@ -12,6 +12,7 @@ from bench.chart import drawn, ticks
 from bench.document import with_table
 from bench.figures import Figures
 from bench.processes import peak_kb
+from bench.schedule_table import table as schedule_table
 from bench.world import next_noon
 
 CPU = {"ingestor": 7.25, "simulator": 3.0, "postgres": 4.0, "broker": 0.5}
@@ -97,3 +98,10 @@ def test_a_table_takes_the_place_of_the_one_before() -> None:
 def test_upstreams_time_begins_at_the_next_noon() -> None:
     assert next_noon(datetime(2026, 11, 22, 11, 59, tzinfo=UTC)) == datetime(2026, 11, 22, 12, tzinfo=UTC)
     assert next_noon(datetime(2026, 11, 22, 12, 1, tzinfo=UTC)) == datetime(2026, 11, 23, 12, tzinfo=UTC)
+
+
+def test_the_table_of_schedules_shows_what_was_measured_and_leaves_out_what_was_not() -> None:
+    text = schedule_table({"spread_1000_1": {"slots": 1_000, "p99_ms": 12}, "idle_10000_1": {"slots": 0}})
+
+    assert "| spread 1000 1 | 1,000 |  | 12 |" in text
+    assert "| idle 10000 1 | 0 |" in text

@@ -100,6 +100,25 @@ async def test_a_fired_slot_without_a_run_is_adopted(offline: Ingestion) -> None
     assert (await offline.run(run_id)).source == "schedule"
 
 
+async def test_a_slot_without_a_run_is_adopted_as_what_its_schedule_was_then_though_that_is_deleted(
+    offline: Ingestion,
+) -> None:
+    run_id = new_id()
+    definition = '{"name": "c", "kind": "interval", "dataset": "contracts", "scope": {"region_id": 10000002}}'
+    await offline.execute(
+        "INSERT INTO schedule_versions (schedule_id, version, from_at, definition) VALUES"
+        " ('c', 1, now() - interval '1 hour', CAST(:definition AS jsonb)), ('c', 2, now(), NULL)",
+        definition=definition,
+    )
+    await offline.execute(
+        "INSERT INTO schedule_slots (schedule_id, slot_at, fate, decided_at, lateness_ms, run_id)"
+        " VALUES ('c', now(), 'fired', now() - interval '1 minute', 0, :id)",
+        id=run_id,
+    )
+
+    assert await sent_again(offline) == [run_id]
+
+
 async def test_an_overdue_run_is_sent_again_once_and_not_before_it_is_due(offline: Ingestion) -> None:
     run_id = await queued(offline)
     assert await sent_again(offline) == []

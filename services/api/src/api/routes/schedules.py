@@ -71,7 +71,7 @@ async def audit_schedules(query: Annotated[AuditQuery, Query()], parts: AppParts
     return await auditing.audit(parts.engine, query)
 
 
-@router.post("/preview", responses=problems(400, 413, 415), dependencies=CHANGING)
+@router.post("/preview", responses=problems(400, 413, 415, 503), dependencies=CHANGING)
 async def preview_schedule(body: ScheduleDefinition, count: Count = 10) -> Preview:
     """Say when a schedule would fire, without making it. One that follows upstream cannot be foretold."""
     definition = defining.sensible(body)

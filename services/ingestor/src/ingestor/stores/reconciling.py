@@ -11,14 +11,20 @@ from sqlalchemy.sql import text
 from common.events import Dataset
 
 ADOPT = text("""
-/* reconcile.adopt: commands and slots that no ingestor has seen, though they had time to arrive */
+/* reconcile.adopt: commands and slots that no ingestor has seen, though they had time to arrive. What a slot wanted is
+   what its schedule was when it was decided, also if that has been changed or deleted since. */
 INSERT INTO runs (run_id, dataset, scope, force, source, state, accepted_at, due_at)
 SELECT run_id, dataset, scope, force, source, 'queued', accepted_at, now() FROM (
   SELECT run_id, dataset, scope, force, 'api' AS source, accepted_at FROM ingest_requests
   UNION ALL
-  SELECT slot.run_id, schedule.dataset, schedule.scope, false, 'schedule', slot.decided_at
-    FROM schedule_slots slot JOIN schedules schedule USING (schedule_id)
-   WHERE slot.run_id IS NOT NULL AND schedule.dataset IS NOT NULL
+  SELECT slot.run_id, coalesce(governed.definition ->> 'dataset', schedule.dataset),
+         coalesce(governed.definition -> 'scope', schedule.scope), false, 'schedule', slot.decided_at
+    FROM schedule_slots slot LEFT JOIN schedules schedule USING (schedule_id)
+    LEFT JOIN LATERAL (
+      SELECT definition FROM schedule_versions v
+       WHERE v.schedule_id = slot.schedule_id AND v.from_at <= slot.decided_at AND v.definition IS NOT NULL
+       ORDER BY v.version DESC LIMIT 1) governed ON true
+   WHERE slot.run_id IS NOT NULL AND coalesce(governed.definition ->> 'dataset', schedule.dataset) IS NOT NULL
 ) accepted
  WHERE accepted_at > now() - interval '7 days'
    AND accepted_at < greatest(now() - interval '30 seconds', (SELECT max(started_at) FROM broker_epochs))
