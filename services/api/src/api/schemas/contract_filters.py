@@ -82,7 +82,7 @@ class AttributeRange(NamedTuple):
 
 
 def _instant_in_range(instant: datetime) -> datetime:
-    if not _EARLIEST <= instant.astimezone(UTC) <= _LATEST:
+    if not _EARLIEST <= instant <= _LATEST:
         raise ValueError("is not between the years 2000 and 2200")
     return instant
 
