@@ -9,7 +9,7 @@ EDITABLE := $(foreach project,$(PROJECTS),-e ./$(project))
 INSTALLED := .venv/.installed
 UV := $(shell command -v uv 2>/dev/null)
 
-.PHONY: help install up demo test test-kafka test-storms bench-ingest bench-ingest-scale bench-freshness bench-schedule bench-read check format lock clean
+.PHONY: help install up demo test test-kafka test-storms bench-ingest bench-ingest-scale bench-freshness bench-schedule bench-read bench-export check format lock clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-18s %s\n", $$1, $$2}' Makefile
@@ -60,6 +60,9 @@ bench-schedule: $(INSTALLED) ## Measure how late 1,000 to 100,000 schedules fire
 
 bench-read: $(INSTALLED) ## Measure the api on markets of 46,000 and 460,000 contracts (8 minutes; once as long to make them)
 	@PYTHONPATH=tests $(BIN)/python -m bench.read $(if $(SIZE),--size $(SIZE)) $(if $(ONLY),--only $(ONLY))
+
+bench-export: $(INSTALLED) ## Export a million contracts in each format, and ask for others meanwhile (3 minutes)
+	@PYTHONPATH=tests $(BIN)/python -m bench.export
 
 check: $(INSTALLED) ## Lint, format check, types, architecture, compose file and Dockerfile
 	@$(BIN)/ruff check

@@ -115,7 +115,7 @@ async def test_a_name_is_told_when_it_is_learned_not_when_it_is_wanted(offline: 
         await names.learn(connection, [Name(id=5, name="Somebody", category="character")])
 
     assert wanted == []
-    assert await heard.take() == ["names"]
+    assert "names" in await heard.take()
 
 
 async def test_what_is_undone_is_not_told(offline: Ingestion, heard: Heard) -> None:

@@ -10,6 +10,7 @@ from fastapi.routing import APIRoute
 from pydantic import BaseModel
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
+from api.exports import Exports
 from api.keyring import Keyring
 from api.market import Market
 from api.metrics import Metrics
@@ -39,6 +40,7 @@ class Parts:
     keyring: Keyring
     metrics: Metrics
     market: Market
+    exports: Exports
     schema: str
 
 

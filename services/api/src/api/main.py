@@ -8,6 +8,7 @@ from fastapi import FastAPI
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from api.dependencies import Parts
+from api.exports import Exports
 from api.keyring import Keyring
 from api.listening import listen, serve_http
 from api.market import Market
@@ -58,6 +59,7 @@ async def create_app(settings: ApiSettings, *, engine: AsyncEngine, relay: Relay
         keyring=Keyring(engine, patience_seconds=settings.api_database_timeout),
         metrics=Metrics(),
         market=Market(settings),
+        exports=Exports(settings),
         schema=migrations.head(),
     )
     include_routers(app)

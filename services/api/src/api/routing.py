@@ -7,6 +7,7 @@ from api.routes import (
     contracts,
     couriers,
     deals,
+    export,
     hooks,
     ingest,
     metrics,
@@ -39,6 +40,7 @@ def include_routers(app: FastAPI) -> None:
     app.include_router(taxonomy.router, prefix=f"{API_PREFIX}/contracts/taxonomy", tags=["contracts"])
     app.include_router(deals.router, prefix=f"{API_PREFIX}/contracts/deals", tags=["contracts"])
     app.include_router(couriers.router, prefix=f"{API_PREFIX}/contracts/couriers", tags=["contracts"])
+    app.include_router(export.router, prefix=f"{API_PREFIX}/contracts/export", tags=["contracts"])
     # Last under /contracts: whatever has a name of its own there would else be taken for a contract's id.
     app.include_router(contract_detail.router, prefix=f"{API_PREFIX}/contracts", tags=["contracts"])
     app.include_router(regions.router, prefix=f"{API_PREFIX}/regions", tags=["universe"])

@@ -34,6 +34,8 @@ class ApiSettings(DatabaseSettings, KafkaSettings, LogSettings):
     api_trusted_proxies: Networks = Field(
         (), description="Networks of the proxies in front, whose X-Forwarded-For says who asks"
     )
+    api_exports: int = Field(2, ge=1, le=100, description="Exports that may run at once; further ones are answered 503")
+    api_export_timeout: float = Field(3600, gt=0, le=86_400, description="Seconds that an export may take in all")
     api_hooks: Path | None = Field(
         None, description="A folder with middleware/, startup/ or shutdown/ whose hooks join the api's own"
     )

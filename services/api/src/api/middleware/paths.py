@@ -22,7 +22,12 @@ class Paths:
             await send({**message, "body": b""} if message["type"] == "http.response.body" else message)
 
         await self._app(
-            {**scope, "method": "GET" if headless else scope["method"], "path": scope["path"].rstrip("/") or "/"},
+            {
+                **scope,
+                "method": "GET" if headless else scope["method"],
+                "path": scope["path"].rstrip("/") or "/",
+                "headless": headless,
+            },
             receive,
             without_body if headless else send,
         )
