@@ -107,14 +107,16 @@ class Caching:
 
     async def _send(self, key: Hashable, answer: Answer, scope: Scope, send: Send) -> None:
         has, takes = _said(scope, b"if-none-match"), _said(scope, b"accept-encoding")
-        known = has and knows(has, answer.tag, answer.packed_tag)
+        packs = len(answer.body) >= PACKED_FROM_BYTES and takes_gzip(takes)
+        own, other = (answer.packed_tag, answer.tag) if packs else (answer.tag, answer.packed_tag)
+        known = has and knows(has, own, other)
         if known:
             headers = [(b"etag", known), (b"cache-control", SHARED), (b"vary", b"Accept-Encoding")]
             await send({"type": "http.response.start", "status": 304, "headers": headers})
             await send({"type": "http.response.body", "body": b""})
             return
         body, tag, more = answer.body, answer.tag, []
-        if len(body) >= PACKED_FROM_BYTES and takes_gzip(takes):
+        if packs:
             if answer.packed is None:
                 await answer.pack()
                 self._hot.weigh(key, answer)
