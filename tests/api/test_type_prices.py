@@ -75,7 +75,7 @@ async def test_a_day_reads_the_same_before_and_after_it_is_rolled_up(
             "region_id": dice.choice([THE_FORGE, DOMAIN]),
             "price": dice.choice([None, 0, Decimal(dice.randint(1, 10**6)) / 100, Decimal(dice.randint(1, 99)) / 100]),
             "outcome": dice.choice(["accepted", "unknown", None]),
-            "delisted_at": LONG_AGO + timedelta(hours=dice.randint(0, 60)),
+            "delisted_at": LONG_AGO + timedelta(hours=dice.randint(0, 240)),
         }
         await sold(rows, number, *lines, **columns)
 

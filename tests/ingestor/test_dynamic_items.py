@@ -182,7 +182,8 @@ def test_pauses_grow_and_are_enough_for_days(attempts: int) -> None:
 
 
 async def test_the_rolls_of_a_market_are_all_known(ingestor: Ingestion, esi: SimulatedEsi) -> None:
-    truth: list[dict[str, Any]] = esi.get(f"/_simulator/truth/{REGION}?dynamic=1").content["dynamic"]
+    whole: list[dict[str, Any]] = esi.get(f"/_simulator/truth/{REGION}?dynamic=1").content["dynamic"]
+    truth = whole[:250]  # fewer than a run reads at the most; how many there are changes from day to day
     await want(ingestor, *((roll["item_id"], roll["type_id"]) for roll in truth))
 
     assert await ask(ingestor) == "succeeded"
