@@ -29,6 +29,7 @@ EXPORTS: Final = ("format=ndjson", "format=csv", "format=parquet", "format=ndjso
 REPORT: Final = Path("build/bench/export.json")
 ALONE_SECONDS: Final = 8.0
 MOST_MB: Final = 200
+"""That one process may hold: the api, or the one that writes Parquet."""
 MOST_DELAY_MS: Final = 20
 # Names, places, prices and labels as long as the market's; the triggers' work is not what is measured.
 FILL: Final = """
@@ -168,7 +169,7 @@ def main() -> None:
     print(f"alone: p50 {measured['alone']['p50_ms']} ms, p99 {measured['alone']['p99_ms']} ms")
     for export in EXPORTS:
         one = measured[export]
-        if one["api_peak_mb"] + one["writer_peak_mb"] > MOST_MB or one["delay_p99_ms"] > MOST_DELAY_MS:
+        if max(one["api_peak_mb"], one["writer_peak_mb"]) > MOST_MB or one["delay_p99_ms"] > MOST_DELAY_MS:
             print(f"misses: {export}")
     print(f"written to {REPORT}; load average {os.getloadavg()[0]:.2f}")
 
