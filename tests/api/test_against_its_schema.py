@@ -66,7 +66,7 @@ async def test_every_answer_is_as_documented(
 async def test_without_a_database_every_failure_is_a_503_problem(stranded: ServedApi, tmp_path: Path) -> None:
     report = tmp_path / "report.ndjson"
     checks = "status_code_conformance,content_type_conformance,response_schema_conformance"
-    arguments = ["--checks", checks, "--max-examples", "2", "--phases", "coverage,fuzzing"]
+    arguments = ["--checks", checks, "--max-examples", "2", "--phases", "coverage,fuzzing", "--max-time", "30"]
 
     faults = await explored(stranded, tmp_path, *arguments, "--report", "har", "--report-har-path", str(report))
 

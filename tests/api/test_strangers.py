@@ -18,6 +18,8 @@ METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE")
 PRIVATE = "for-operators-only"
 """Stands wherever something is stored that is nobody's business."""
 JSON = {"Content-Type": "application/json"}
+EXPORT = "/api/v1/contracts/export"
+"""The walk asks for many at once, and only so many are written."""
 
 
 SECRETS = (
@@ -134,7 +136,8 @@ async def test_a_walk_over_every_operation_without_a_key_changes_nothing_and_rev
         method, _, path = operation.partition(" ")
         told = b"".join(reply.body + repr(dict(reply.headers)).encode() for reply in given)
         assert PRIVATE.encode() not in told, operation
-        assert {reply.status for reply in given} <= {200, 400, 401, 404, 405, 413, 415, 422}, operation
+        busy = {503} if path == EXPORT else set()
+        assert {reply.status for reply in given} <= {200, 400, 401, 404, 405, 413, 415, 422} | busy, operation
         if method not in {"GET", "HEAD"}:
             assert 200 not in {reply.status for reply in given}, operation
         if method.lower() in document["paths"].get(path, {}) and method != "GET":
