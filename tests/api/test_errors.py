@@ -167,3 +167,9 @@ async def test_more_requests_than_connections_wait_their_turn(database_url: str,
         replies = await asyncio.gather(*(api.get("/api/v1/contracts") for _ in range(40)))
 
     assert {reply.status for reply in replies} == {200}
+
+
+async def test_a_method_that_a_path_does_not_take_is_told_all_that_it_takes(api: ServedApi) -> None:
+    reply = await api.ask("OPTIONS", "/api/v1/schedules")
+
+    assert (reply.status, reply.headers["Allow"]) == (405, "GET, POST")

@@ -8,6 +8,7 @@ from typing import Any
 
 from fastapi import Request
 from fastapi.exceptions import RequestValidationError
+from fastapi.routing import iter_route_contexts
 from pydantic import BaseModel, ConfigDict, Field
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
@@ -83,7 +84,19 @@ def unavailable(request: Request, detail: str, **more: Any) -> Response:
 async def on_http_exception(request: Request, error: Exception) -> Response:
     """404, 405, 413 and whatever a route raises, with its headers and its `detail`."""
     assert isinstance(error, HTTPException)
-    return problem(request, error.status_code, str(error.detail), headers=error.headers)
+    headers = dict(error.headers or {})
+    if error.status_code == HTTPStatus.METHOD_NOT_ALLOWED:
+        headers["Allow"] = _allowed(request)
+    return problem(request, error.status_code, str(error.detail), headers=headers)
+
+
+def _allowed(request: Request) -> str:
+    """Every method that the path takes (RFC 9110, 10.2.1): the router names those of the first route only."""
+    routes = list(iter_route_contexts(request.app.routes))
+    matching = (route for route in routes if route.path_regex.match(request.url.path))
+    first = next(matching, None)
+    methods = {method for route in routes if first and route.path == first.path for method in route.methods or ()}
+    return ", ".join(sorted(methods))
 
 
 async def on_invalid_request(request: Request, error: Exception) -> Response:
