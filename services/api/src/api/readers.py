@@ -1,8 +1,8 @@
 """Connections for questions: as little as possible between a route and asyncpg.
 
-SQLAlchemy's pool costs 0.5 ms of processor time for each request, a ping before and a reset after included; this one
-costs a fifteenth of that. Questions leave nothing behind that had to be reset, and a question that meets a dead
-connection is asked once more over a new one, so nothing has to be pinged.
+SQLAlchemy's pool costs 0.5 ms of processor time for each request, a ping before and a reset after included, where the
+same question over a bare asyncpg connection costs 0.03 ms. Questions leave nothing behind that had to be reset, and a
+question that meets a dead connection is asked once more over a new one, so nothing has to be pinged.
 """
 
 import asyncio

@@ -14,7 +14,7 @@ from api.schemas.contract_filters import ContractFilters, State
 from api.schemas.contracts import Count
 
 QUICK = 1_500.0
-"""Of the planner's cost units: what is planned to cost less takes a few milliseconds. Measured."""
+"""Of the planner's cost units, chosen from plans and not from a clock: what costs more is estimated."""
 MOST_EXCLUDED = 1_000
 """So many are counted of what is excluded; then it is at least that."""
 SAMPLED = 1_500

@@ -1,5 +1,5 @@
 from datetime import UTC, datetime
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Any, Literal, Self, get_args
 from uuid import UUID
 
 from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field, JsonValue, model_validator
@@ -34,7 +34,7 @@ NewScheduleId = Annotated[str, Field(pattern=SCHEDULE_ID), AfterValidator(_unres
 Kind = Literal["interval", "cron", "once", "upstream"]
 Overlap = Literal["skip", "buffer_one", "allow_all"]
 Fate = Literal["fired", "skipped_overlap", "skipped_paused", "skipped_catchup", "backfilled"]
-assert set(Fate.__args__) == set(FATES)  # type: ignore[attr-defined]
+assert set(get_args(Fate)) == set(FATES)
 
 _EXAMPLE: dict[str, JsonValue] = {
     "name": "Prices before the evening",
