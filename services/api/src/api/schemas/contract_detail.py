@@ -2,9 +2,9 @@ from typing import Annotated, Any, Literal
 
 from pydantic import ConfigDict, Field
 
-from api.schemas.base import CubicMetres, Instant, Isk, Shown
+from api.schemas.base import Instant, Isk, Shown
+from api.schemas.contract_base import ContractBase, Security
 
-Security = Literal["high", "low", "null", "wormhole"]
 AsOf = Annotated[Instant | None, Field(description="When the list of its region was last read; null: never")]
 
 
@@ -87,24 +87,12 @@ class ContractLinks(Shown):
     bids: str | None = Field(description="Path: its bids; null unless it is an auction")
 
 
-class ContractDetail(Shown):
+class ContractDetail(ContractBase):
     """A contract, live or gone, and everything it holds."""
 
-    contract_id: int
-    contract_type: str = Field(description="One of ContractType, or a word of ESI's that is newer than this")
-    live: bool = Field(description="Listed and not expired")
     as_of: AsOf
     prices_as_of: Instant | None = Field(description="Of which moment Jita's orders are; null: never read")
-    region_id: int
-    region_name: str | None
-    system_id: int | None = Field(description="Where it starts; null in a player's structure")
-    system_name: str | None
-    security: Security | None = Field(description="Of that system, as the game rounds it")
     security_status: float | None
-    start_location_id: int | None
-    start_location_name: str | None = Field(description="Null in a player's structure")
-    end_location_id: int | None
-    end_location_name: str | None = Field(description="Null in a player's structure")
     end_system_id: int | None = Field(description="Where it ends; null in a player's structure")
     end_system_name: str | None
     end_security: Security | None
@@ -115,52 +103,11 @@ class ContractDetail(Shown):
     jumps_high_security: int | None = Field(
         description="The same through high security only; null where there is no such way or an end is unknown"
     )
-    issuer_id: int
-    issuer_name: str | None = Field(description="Null until it was looked up")
-    issuer_corporation_id: int
-    issuer_corporation_name: str | None = Field(description="Null until it was looked up")
-    for_corporation: bool
-    price: Isk | None
-    buyout: Isk | None
-    reward: Isk | None
-    reward_per_m3: float | None = Field(description="ISK for carrying one m³; null of all that is no courier contract")
-    collateral: Isk | None
-    volume: CubicMetres | None
-    days_to_complete: int | None
-    title: str | None = Field(description="In the issuer's words")
-    label: str | None = Field(description="What it is about, in ours; null until its items were read")
-    composition: str | None = Field(description="How its items mix; null until they were read")
-    contains_ship: bool | None = Field(description="Whether it offers a ship; null until its items were read")
-    is_blueprint_copy: bool | None = Field(description="Of the one blueprint that it offers")
-    runs: int | None = Field(description="Of that blueprint")
-    material_efficiency: int | None = Field(description="Of that blueprint")
-    time_efficiency: int | None = Field(description="Of that blueprint")
-    packaged_volume: CubicMetres | None = Field(
-        description="m³ of what it offers, as if packaged; null where that is not known of every item"
-    )
-    value_buy: Isk | None = Field(
-        description="What its offer brings at once at Jita's buy orders, at least; ISK. Null where no line has a bid"
-    )
     value_sell: Isk | None = Field(
         description="What its offer costs at Jita's sell orders; ISK, of the lines that are priced. Null where none is."
         " It may be a thousandth off the values of the lines, which are of this moment"
     )
-    value_average: Isk | None = Field(description="The same at the averages of New Eden")
-    value_lines: int | None = Field(description="Stacks it offers; null until its items were read")
-    value_lines_priced: int | None = Field(
-        description="Those of them that are in the value. Copies of blueprints and abyssal items never are"
-    )
-    value_ratio: float | None = Field(
-        description="Its price, or an auction's highest bid, per value_sell; null where the two cannot be compared"
-    )
-    date_issued: Instant
-    date_expired: Instant
     listed_at: Instant = Field(description="When it was first seen")
-    delisted_at: Instant | None = Field(description="When it was missing from a complete list")
-    outcome: str | None = Field(description="What became of it, as far as that is known")
-    items_state: Literal["none", "wanted", "stored", "failed"] = Field(
-        description="none: it has none to read; wanted: still to be read; stored; failed: set aside"
-    )
     bids: BidsInBrief | None = Field(description="Null unless it is an auction")
     links: ContractLinks
     items_offered: list[ContractItem]
