@@ -9,6 +9,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator, Mapping
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, TypeVar
 from urllib.parse import urlencode
@@ -168,10 +169,18 @@ def eventually(probe: Callable[[], T], *, seconds: float = PATIENCE_SECONDS, wha
 
 
 def same_market(freeport: Freeport, truth: Mapping[str, Any], region_id: int) -> None:
-    """Hold what is served of a region to what upstream has: the contracts, their terms and their items."""
-    upstream = {row["contract_id"]: row for row in truth["listed"]}
-    live = {contract_id: upstream[contract_id] for contract_id in truth["live"] if contract_id in upstream}
+    """Hold what is served of a region to what upstream has: the contracts, their terms and their items.
+
+    A market may stand still while our clock goes on: what is listed and has expired by it is live for nobody.
+    """
+    asked_at = datetime.now(UTC)
     served = {row["contract_id"]: row for row in freeport.contracts(region_id=region_id)}
+    listed = [row for row in truth["listed"] if row["contract_id"] in set(truth["live"])]
+    live = {row["contract_id"]: row for row in listed if datetime.fromisoformat(row["date_expired"]) > asked_at}
+    read_at = datetime.now(UTC)
+    for contract_id, row in [*live.items()]:
+        if contract_id not in served and datetime.fromisoformat(row["date_expired"]) <= read_at:
+            del live[contract_id]  # it expired while the pages were read
     assert served.keys() == live.keys(), (
         f"missing {sorted(live.keys() - served.keys())[:5]}, too many {sorted(served.keys() - live.keys())[:5]}"
     )
