@@ -1,7 +1,7 @@
 """Sending what the outbox holds: in order for each key, many at once, until the broker has it."""
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Coroutine, Sequence
 from contextlib import asynccontextmanager
 from typing import Any
 
@@ -199,7 +199,18 @@ async def _abandon(producer: AIOKafkaProducer) -> None:
     task = sender.sender_task if sender is not None else None
     if task is not None:
         task.cancel()
-    await producer.client.close()  # fails what is under way, for which the cancelled task waits
+    await _briefly(producer.client.close())  # fails what is under way, for which the cancelled task waits
     if task is not None:
         await asyncio.wait([task], timeout=ABANDON_SECONDS)  # it may wait for metadata that never comes
-    await producer.stop()
+    await _briefly(producer.stop())
+
+
+async def _briefly(ending: Coroutine[Any, Any, None]) -> None:
+    """Let it end, but not for ever: the client waits for tasks of its own, and a relay must never wait with it."""
+    task = asyncio.ensure_future(ending)
+    done, _ = await asyncio.wait([task], timeout=ABANDON_SECONDS)
+    if done:
+        task.result()
+    else:
+        task.cancel()
+        log.warning("producer left behind")
