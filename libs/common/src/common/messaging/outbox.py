@@ -1,6 +1,7 @@
 """Writing to the outbox: the row that changes and the message that tells of it commit together."""
 
 from collections.abc import Iterable
+from itertools import islice
 from uuid import UUID
 
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -20,6 +21,9 @@ SELECT $1, $2, $3, $4, topic, key, event_id, event_type, payload
  ORDER BY place
 """
 
+ROWS_PER_STATEMENT = 2_000
+"""So that the messages of a first load, tens of thousands, are not all held at once as they are sent."""
+
 
 def channel(service: str) -> str:
     """The NOTIFY channel on which `service`'s relay is woken."""
@@ -34,13 +38,16 @@ class Outbox:
 
     async def write(self, connection: AsyncConnection, events: Iterable[Event]) -> None:
         """Publish `events`, in this order, if and when the transaction of `connection` commits."""
-        columns = list(zip(*(_row(event) for event in events), strict=True))
-        if not columns:
+        rows = (_row(event) for event in events)
+        chunk = list(islice(rows, ROWS_PER_STATEMENT))
+        if not chunk:
             return
         raw = await asyncpg_connection(connection)
-        trace = telemetry.current()
+        trace, time = telemetry.current(), clock.now()
         traced = (trace.traceparent, trace.request_id) if trace else (None, None)
-        await raw.execute(WRITE, self.service, clock.now(), *traced, *columns)
+        while chunk:
+            await raw.execute(WRITE, self.service, time, *traced, *zip(*chunk, strict=True))
+            chunk = list(islice(rows, ROWS_PER_STATEMENT))
         await raw.execute("SELECT pg_notify($1, '')", channel(self.service))
 
 
