@@ -9,10 +9,11 @@ from api.dependencies import ReadConnection
 from api.problems import InvalidRequestError, problems
 from api.queries import couriers as queries
 from api.queries.universe import unknown_regions
+from api.query_route import QueryRoute
 from api.schemas.base import BIGINT
 from api.schemas.couriers import CourierPage, CourierQuery
 
-router = APIRouter()
+router = APIRouter(route_class=QueryRoute)
 
 
 @router.get("", response_model=CourierPage, responses=problems(503))

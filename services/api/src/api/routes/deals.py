@@ -9,10 +9,11 @@ from api.dependencies import ReadConnection
 from api.problems import InvalidRequestError, problems
 from api.queries import deals as queries
 from api.queries.universe import unknown_regions
+from api.query_route import QueryRoute
 from api.schemas.base import BIGINT
 from api.schemas.deals import DealPage, DealQuery
 
-router = APIRouter()
+router = APIRouter(route_class=QueryRoute)
 
 
 @router.get("", response_model=DealPage, responses=problems(503))
