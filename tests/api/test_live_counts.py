@@ -11,14 +11,14 @@ import asyncpg
 import pytest
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from api.queries.live_counts import Kind, live_counts, unsettled
+from api.queries.live_counts import OF_CONTRACT_TYPES, Kind, live_counts, unsettled
 from common.tables.contracts import CATEGORY_FACET, GROUP_FACET
 from support.market_rows import DOMAIN, JITA_STATION, NOW, RIFTER, THE_FORGE, MarketRows
 
 KINDS: tuple[Kind, ...] = ("type", "group", "category", "region", "system", "station")
 FACETS = [RIFTER, 603, 34, GROUP_FACET + 25, GROUP_FACET + 18, CATEGORY_FACET + 6]
 LIVE = """
-SELECT facets, region_id, system_id, start_location_id FROM contracts
+SELECT type, facets, region_id, system_id, start_location_id FROM contracts
  WHERE delisted_at IS NULL AND date_expired > now()
 """
 
@@ -35,7 +35,8 @@ def written(dice: Random, contract_id: int) -> Iterator[tuple[str, list[Any]]]:
                 """INSERT INTO contracts (contract_id, region_id, type, issuer_id, issuer_corporation_id,
                                           for_corporation, date_issued, date_expired, items_state, facets,
                                           start_location_id)
-                   SELECT id, $2, 'item_exchange', 1, 1, false, $3, $3, 'wanted', $4, $5 FROM unnest($1::bigint[]) id
+                   SELECT id, $2, (ARRAY['auction', 'courier', 'loan'])[1 + id % 3], 1, 1, false, $3, $3, 'wanted',
+                          $4, $5 FROM unnest($1::bigint[]) id
                    ON CONFLICT DO NOTHING""",
                 [several, region_id, expires, dice.choice((facets, None)), station_id],
             ),
@@ -44,11 +45,12 @@ def written(dice: Random, contract_id: int) -> Iterator[tuple[str, list[Any]]]:
             ("UPDATE contracts SET delisted_at = now() WHERE contract_id = ANY($1::bigint[])", [several]),
             ("UPDATE contracts SET delisted_at = NULL WHERE contract_id = ANY($1::bigint[])", [several]),
             ("UPDATE contracts SET date_expired = $2 WHERE contract_id = ANY($1::bigint[])", [several, expires]),
+            ("UPDATE contracts SET type = 'auction' WHERE contract_id = ANY($1::bigint[])", [several]),
             ("UPDATE contracts SET system_id = $2 WHERE contract_id = ANY($1::bigint[])", [several, region_id]),
             ("DELETE FROM contracts WHERE contract_id = $1", [contract_id]),
             ("SELECT fold_listed_counts()", []),
         ),
-        weights=(6, 3, 1, 3, 2, 2, 1, 1, 1),
+        weights=(6, 3, 1, 3, 2, 2, 1, 1, 1, 1),
     )
 
 
@@ -60,6 +62,11 @@ async def brute_force(connection: Any) -> dict[str, Counter[int]]:
         for kind, column in (("region", "region_id"), ("system", "system_id"), ("station", "start_location_id")):
             counted[kind].update([row[column]] if row[column] is not None else [])
     return counted
+
+
+async def types_in(connection: Any, places: list[int]) -> Counter[str]:
+    live = await connection.fetch(LIVE)
+    return Counter(row["type"] for row in live if not places or row["region_id"] in places)
 
 
 async def counted_here(connection: Any, kind: Kind) -> Counter[int]:
@@ -86,6 +93,8 @@ async def test_counts_are_exact_after_every_statement(database_url: str, seed: i
         expected = await brute_force(connection)
         assert {kind: await counted_here(connection, kind) for kind in KINDS} == expected
         assert {kind: await corrected(connection, kind) for kind in KINDS} == expected
+        for places in ([], [THE_FORGE], [DOMAIN, THE_FORGE]):
+            assert dict(await connection.fetch(OF_CONTRACT_TYPES, places)) == await types_in(connection, places)
 
     assert sum(expected["region"].values()) > 0
     await connection.close()

@@ -103,7 +103,7 @@ def _unpacked(kind: str, packed: Any) -> Key:
 
 def _seal(told: bytes, query: BaseModel) -> bytes:
     """Proves that `told` was made for this list and not altered since: no secret, for it gives nobody any right."""
-    filters = query.model_dump(mode="json", exclude=set(PAGING))
+    filters = query.model_dump(mode="json", exclude=set(PAGING), exclude_defaults=True)
     for value in filters.values():
         if isinstance(value, list):
             value.sort()

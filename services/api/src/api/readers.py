@@ -32,11 +32,7 @@ DEAD: Final = (
     ConnectionError,
 )
 """What a session that has ended meanwhile answers with."""
-MOMENT: Final = """
-BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY;
-SET LOCAL plan_cache_mode = force_custom_plan;
-SET LOCAL max_parallel_workers_per_gather = 0
-"""
+MOMENT: Final = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY"
 UNFIT: Final = (asyncio.CancelledError, TimeoutError, OSError, *DATABASE_ERRORS)
 """After these nobody knows what a connection is still busy with."""
 
@@ -60,11 +56,7 @@ class Reader:
 
     @asynccontextmanager
     async def moment(self) -> AsyncIterator[None]:
-        """Have all questions of the block answered as of one moment, each planned for the values that are asked for.
-
-        A plan for any value would be kept after some questions: of a filter that few meet and one that most do, it
-        suits one.
-        """
+        """Have all questions of the block answered as of one moment."""
         await self._ask("execute", MOMENT, ())
         self._fresh = True
         try:
@@ -92,7 +84,11 @@ class Readers:
 
     def __init__(self, settings: DatabaseSettings, *, service: str) -> None:
         self._dsn = settings.dsn()
-        self._server_settings = {**server_settings(service), "random_page_cost": RANDOM_PAGE_COST}
+        self._server_settings = {
+            **server_settings(service),
+            "random_page_cost": RANDOM_PAGE_COST,
+            "max_parallel_workers_per_gather": "0",  # a question is short, and others wait for the processors
+        }
         self._turns = asyncio.Semaphore(settings.database_pool_size)
         self._idle: list[Any] = []
 

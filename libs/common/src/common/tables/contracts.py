@@ -65,6 +65,11 @@ LISTED = "delisted_at IS NULL"
 """Of which contracts indexes are kept: those that left the list are many more in the end, and seldom asked for."""
 
 
+GONE = "delisted_at IS NOT NULL"
+"""The others. They have indexes for the order in which they were issued alone, and a contract gets into those when it
+leaves its list, so that the first load of a market does not pay for them."""
+
+
 def _sorted_where(column: str, condition: str) -> Index:
     """For lists that are sorted by what some contracts have."""
     where = text(f"{LISTED} AND {condition}")
@@ -148,6 +153,9 @@ contracts = Table(
         "contract_id",
         postgresql_where=text("delisted_at IS NULL"),
     ),
+    # The same of what is gone.
+    Index("ix_contracts_gone", "date_issued", "contract_id", postgresql_where=text(GONE)),
+    Index("ix_contracts_gone_region", "region_id", "date_issued", "contract_id", postgresql_where=text(GONE)),
     # What stats and lists count: 46,000 rows in 7 ms instead of 20, for the rows themselves are not looked at.
     Index(
         "ix_contracts_counted",

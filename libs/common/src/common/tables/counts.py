@@ -7,7 +7,15 @@ from common.tables.base import metadata
 listed_counts = Table(
     "listed_counts",
     metadata,
-    Column("kind", Text, nullable=False, comment="type, group, category, region, system or station"),
+    Column(
+        "kind",
+        Text,
+        nullable=False,
+        comment=(
+            "type, group, category, region, system or station;"
+            " or contract and a type of contract, of which the id is a region's"
+        ),
+    ),
     Column("id", BigInteger, nullable=False, autoincrement=False),
     Column("contracts", Integer, nullable=False),
     PrimaryKeyConstraint("kind", "id"),

@@ -11,6 +11,16 @@ class Arguments(list[object]):
         self.append(value)
         return f"${len(self)}"
 
+    def planned_anew(self) -> str:
+        """A condition that holds, and has a statement planned each time for the values that it is asked with.
+
+        After some questions PostgreSQL keeps a plan for any values if that promises to cost no more. Of a filter that
+        few contracts meet and one that most do, it suits one. For any values the count would have to be made; where
+        the flag is known to be true nothing is left of it.
+        """
+        flag = self.place(True)  # noqa: FBT003 - the value of an argument
+        return f"({flag}::boolean OR (SELECT count(*) > 0 FROM generate_series(1, 10000000000)))"  # noqa: S608 - a placeholder
+
     def used_in(self, statement: str) -> tuple[str, list[object]]:
         """The statement with its placeholders numbered anew, and their arguments: those that it does not use fall away.
 

@@ -7,23 +7,29 @@ from typing import Any
 from api.cursors import Position
 from api.queries import filters, shown
 from api.queries.arguments import Arguments
+from api.queries.coverage import COVERAGE, COVERED, Covered
 from api.queries.search import Search
-from api.queries.sorting import Part, parts_of, stretches
+from api.queries.sorting import Stretch, parts_of, stretches
 from api.schemas.base import BIGINT
 from api.schemas.contracts import ContractQuery, Sort
 
 STRETCH = """
-/* contracts.stretch */
 SELECT c.contract_id, c.type, {key} AS key FROM contracts c
  WHERE {filters} AND {condition} ORDER BY {order} LIMIT {most}
 """
+MERGED = "SELECT * FROM ({branches}) AS found ORDER BY {order} LIMIT {most}"
+PASSED = "/* contracts.passed */ SELECT count(*) FROM ({stretch}) AS passed"
 
-SHOWN = """
+SHOWN = f"""
 /* contracts.shown */
-SELECT coalesce('[' || string_agg((SELECT row_to_json(fields) FROM (SELECT {columns}) AS fields)::text, ','
-                                  ORDER BY place) || ']', '[]')
-  FROM unnest($1::bigint[]) WITH ORDINALITY AS asked (contract_id, place) JOIN contracts c USING (contract_id)
-"""
+{COVERAGE},
+listed AS (
+    SELECT coalesce('[' || string_agg((SELECT row_to_json(fields) FROM (SELECT {{columns}}) AS fields)::text, ','
+                                      ORDER BY place) || ']', '[]') AS items
+      FROM unnest($2::bigint[]) WITH ORDINALITY AS asked (contract_id, place) JOIN contracts c USING (contract_id)
+)
+SELECT (SELECT items FROM listed) AS items, {COVERED}
+"""  # noqa: S608 - constants
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,13 +63,13 @@ class Page:
 
 async def page_of(connection: Any, query: ContractQuery, search: Search | None, position: Position | None) -> Page:
     """The page at `position` of the list that `query` asks for."""
-    wanted = query.skipped + query.most + 1
-    read = (await _read(connection, query, search, position, wanted))[query.skipped :]
+    read = await _read(connection, query, search, position)
     page, more = read[: query.most], len(read) > query.most
     backwards = position is not None and position.backwards
     if not page:
         turned = None if position is None else _turned(position, descending=query.descending)
-        return Page([], turned if backwards else None, None if backwards else turned, is_whole=position is None)
+        is_whole = position is None and not query.skipped
+        return Page([], turned if backwards else None, None if backwards else turned, is_whole=is_whole)
     beyond = page[-1].position(backwards=backwards) if more else None
     behind = page[0].position(backwards=not backwards) if position is not None or query.skipped else None
     if backwards:
@@ -71,41 +77,65 @@ async def page_of(connection: Any, query: ContractQuery, search: Search | None, 
     return Page(page, beyond, behind, is_whole=not more and behind is None)
 
 
-async def contracts_shown(connection: Any, contract_ids: Sequence[int], fields: Sequence[str]) -> str:
-    """What a list shows of these contracts, in this order."""
-    text: str = await connection.fetchval(SHOWN.format(columns=shown.columns(fields)), contract_ids)
-    return text
+async def shown_of(
+    connection: Any, contract_ids: Sequence[int], fields: Sequence[str], region_ids: Sequence[int]
+) -> tuple[str, Covered]:
+    """What a list shows of these contracts, in this order, and how far these regions are known, or all by default.
+
+    One question, for both are the same for all lists: PostgreSQL plans it once.
+    """
+    row = await connection.fetchrow(SHOWN.format(columns=shown.columns(fields)), region_ids, contract_ids)
+    return row["items"], Covered.told_by(row)
 
 
-async def _read(
-    connection: Any, query: ContractQuery, search: Search | None, position: Position | None, wanted: int
-) -> list[Found]:
-    """The next `wanted` contracts. Another part is only begun when those before it were too short."""
+async def _read(connection: Any, query: ContractQuery, search: Search | None, position: Position | None) -> list[Found]:
+    """The contracts of the page, and one more if there is one. Another part is only begun when one was too short."""
     found: dict[int, Found] = {}
+    wanted, skipped = query.most + 1, query.skipped
     arguments = Arguments()
     # By relevance each part is itself a part of what is searched for.
     asked = query.model_copy(update={"q": None}) if query.sorted_by is Sort.RELEVANCE else query
-    where = filters.where(asked, arguments, search)
+    branches = filters.branches(asked, arguments, search)
+    anew = arguments.planned_anew()
     parts = parts_of(query, search, arguments)
     for stretch in stretches(parts, position, arguments, descending=query.descending):
-        statement, used = arguments.used_in(
-            STRETCH.format(
-                key=_key(stretch.part),
-                filters=where,
-                condition=stretch.condition,
-                order=stretch.order,
-                most=wanted - len(found),
-            )
-        )
-        for row in await connection.fetch(statement, *used):
+        most = arguments.place(skipped + wanted - len(found))
+        statement = _statement([f"{branch} AND {anew}" for branch in branches], stretch, f"{most}::bigint")
+        behind = f"OFFSET {arguments.place(skipped)}::bigint" if skipped else ""
+        rows = await _fetch(connection, arguments, f"/* contracts.stretch */ {statement} {behind}")
+        if skipped and not rows:
+            (passed,) = await _fetch(connection, arguments, PASSED.format(stretch=statement))
+            skipped -= passed["count"]
+            continue
+        skipped = 0
+        for row in rows:
             found[row["contract_id"]] = Found(row["contract_id"], row["type"], row["key"], stretch.part.number)
         if len(found) >= wanted:
             break
     return list(found.values())
 
 
-def _key(part: Part) -> str:
-    return part.key or "NULL::int"
+async def _fetch(connection: Any, arguments: Arguments, statement: str) -> Any:
+    statement, used = arguments.used_in(statement)
+    return await connection.fetch(statement, *used)
+
+
+def _statement(branches: Sequence[str], stretch: Stretch, most: str) -> str:
+    """The first `most` of a stretch. Each branch is in the order of an index, so that a few of each are enough."""
+    each = [
+        STRETCH.format(
+            key=stretch.part.key or "NULL::int",
+            filters=branch,
+            condition=stretch.condition,
+            order=stretch.order,
+            most=most,
+        )
+        for branch in branches
+    ]
+    if len(each) == 1:
+        return each[0]
+    merged = " UNION ALL ".join(f"({branch})" for branch in each)
+    return MERGED.format(branches=merged, order=stretch.order_of_found, most=most)
 
 
 def _turned(position: Position, *, descending: bool) -> Position:

@@ -1,5 +1,6 @@
 """How many contracts a list holds: exactly where that is quick, else by a sample."""
 
+import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -9,6 +10,7 @@ import orjson
 
 from api.queries import filters
 from api.queries.arguments import Arguments
+from api.queries.live_counts import OF_CONTRACT_TYPES
 from api.queries.search import Search
 from api.schemas.contract_filters import ContractFilters, State
 from api.schemas.contracts import Count
@@ -18,28 +20,45 @@ QUICK = 1_500.0
 MOST_EXCLUDED = 1_000
 """So many are counted of what is excluded; then it is at least that."""
 SAMPLED = 1_500
-"""Contracts that a sample has, at most."""
+"""Contracts that a sample has, at most, and..."""
+SAMPLED_INSIDE = 500
+"""... where something has to be looked up of each: what it holds, or its words."""
+LOOKED_UP = ("contract_items", "contract_words")
+MANY = 64
+"""Of a sample's: a list of so many is not counted exactly, for that would not be quick."""
 ONE_OF = 32
 """Of so many live contracts, one stands in the index `ix_contracts_live_sample`."""
 
-BY_TYPE = "SELECT c.type, count(*) AS n FROM contracts c WHERE {where} GROUP BY c.type"
+NARROW = ("type_id", "group_id", "system_id", "station_id", "issuer_id", "issuer_corporation_id", "q", "attribute")
+"""Filters that leave little, mostly, and have an index."""
+
+BY_TYPE = """
+/* counting.by_type */
+SELECT c.type, count(*) AS n FROM contracts c WHERE {where} AND {anew} GROUP BY c.type
+"""
 # By a hash of their ids: the first of them are any of them.
 LIVE_SAMPLE = f"""
 (SELECT * FROM contracts WHERE delisted_at IS NULL AND contract_id % {ONE_OF} = 0
-  ORDER BY hashint8(contract_id) LIMIT {SAMPLED})
+  ORDER BY hashint8(contract_id) LIMIT {{most}})
 """  # noqa: S608 - constants
 # Rows of some pages of the table: those that were written together are alike, so it tells less.
-STORED_SAMPLE = f"""
+STORED_SAMPLE = """
 (SELECT * FROM contracts TABLESAMPLE SYSTEM (
-    (SELECT least(100, 100.0 * {SAMPLED} / greatest(reltuples, 1)) FROM pg_class WHERE oid = 'contracts'::regclass)))
-"""  # noqa: S608 - constants
+    (SELECT least(100, 100.0 * {most} / greatest(reltuples, 1)) FROM pg_class WHERE oid = 'contracts'::regclass)))
+"""
 SAMPLE = """
 /* counting.sample */
 SELECT c.type, count(*) FILTER (WHERE {where}) AS n, count(*) AS sampled,
        (SELECT reltuples FROM pg_class WHERE oid = '{among}'::regclass) AS among
   FROM {sample} AS c GROUP BY c.type
 """
-EXCLUDED = "SELECT count(*) FROM (SELECT FROM contracts c WHERE {where} LIMIT {most} + 1) AS counted"
+EXCLUDED = """
+/* counting.excluded */
+SELECT count(*) FROM (SELECT FROM contracts c WHERE {where} AND {anew} LIMIT {most} + 1) AS counted
+"""
+
+
+_TOTAL_COST = re.compile(r"cost=[0-9.]+\.\.([0-9.]+)")
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +73,14 @@ class Counted:
         return sum(n for name, n in self.by_type.items() if not types or name in types)
 
 
+@dataclass(frozen=True, slots=True)
+class Sample:
+    """What is estimated by a sample, and of how many contracts in it."""
+
+    counted: Counted
+    found: int
+
+
 async def counts(
     connection: Any, query: ContractFilters, search: Search | None, count: Count, whole: list[str] | None
 ) -> str:
@@ -62,10 +89,13 @@ async def counts(
         return "null"
     if whole is not None and not query.contract_type:
         return _told(Counted(Counter(whole), exact=True), len(whole), exact=True)
+    if _is_plain(query):
+        kept = await _kept(connection, query)
+        return _told(kept, kept.total(query.contract_type), exact=True)
     by_type = await _counted(connection, query.model_copy(update={"contract_type": []}), search, count)
     if whole is not None:
         return _told(by_type, len(whole), exact=True)
-    if not query.contract_type or by_type.exact:
+    if not query.contract_type or by_type.exact or by_type.total(query.contract_type) >= MANY * ONE_OF:
         return _told(by_type, by_type.total(query.contract_type), exact=by_type.exact)
     asked = await _counted(connection, query, search, count)
     return _told(by_type, asked.total(), exact=asked.exact)
@@ -95,43 +125,70 @@ async def _excluded(
     """So many, one more than `MOST_EXCLUDED` at most; None where that would take too long."""
     if count is Count.NONE:
         return None
-    where, arguments = filters.excluded(query, reason, search)
-    statement = EXCLUDED.format(where=where, most=MOST_EXCLUDED)
-    if count is Count.ESTIMATED and await _cost(connection, statement, arguments) > QUICK:
+    arguments = Arguments()
+    where = filters.excluded(query, reason, arguments, search)
+    anew = arguments.planned_anew()
+    statement, used = arguments.used_in(EXCLUDED.format(where=where, anew=anew, most=MOST_EXCLUDED))
+    if count is Count.ESTIMATED and await _cost(connection, statement, used) > QUICK:
         return None
-    number: int = await connection.fetchval(statement, *arguments)
+    number: int = await connection.fetchval(statement, *used)
     return number
 
 
+def _is_plain(query: ContractFilters) -> bool:
+    """Whether it asks for what is counted as it is written: whatever is live, everywhere or in some regions."""
+    others = ContractFilters.model_fields.keys() - {"state", "region_id", "contract_type"}
+    return query.wanted_state is State.LIVE and all(getattr(query, name) in (None, []) for name in others)
+
+
+async def _kept(connection: Any, query: ContractFilters) -> Counted:
+    rows = await connection.fetch(OF_CONTRACT_TYPES, query.region_id)
+    return Counted({row["type"]: row["n"] for row in rows}, exact=True)
+
+
 async def _counted(connection: Any, query: ContractFilters, search: Search | None, count: Count) -> Counted:
+    """By a sample first where many are likely: then the planner, which takes as long, need not be asked."""
+    begins_with_sample = count is Count.ESTIMATED and query.wanted_state is State.LIVE and _is_wide(query)
+    sample = await _sampled(connection, query, search) if begins_with_sample else None
+    if sample is not None and sample.found >= MANY:
+        return sample.counted
     arguments = Arguments()
-    statement = BY_TYPE.format(where=filters.where(query, arguments, search))
+    statement = BY_TYPE.format(where=filters.where(query, arguments, search), anew=arguments.planned_anew())
     if count is Count.ESTIMATED and await _cost(connection, statement, arguments) > QUICK:
-        return await _sampled(connection, query, search)
+        return (sample or await _sampled(connection, query, search)).counted
     rows = await connection.fetch(statement, *arguments)
     return Counted({row["type"]: row["n"] for row in rows}, exact=True)
 
 
-async def _sampled(connection: Any, query: ContractFilters, search: Search | None) -> Counted:
+def _is_wide(query: ContractFilters) -> bool:
+    """Whether it names nothing that most contracts have nothing to do with."""
+    return not any(getattr(query, name) for name in NARROW)
+
+
+async def _sampled(connection: Any, query: ContractFilters, search: Search | None) -> Sample:
     arguments = Arguments()
     where = filters.where(query, arguments, search)
     is_live = query.wanted_state is State.LIVE
     sample, among = (LIVE_SAMPLE, "ix_contracts_live_sample") if is_live else (STORED_SAMPLE, "contracts")
-    rows = await connection.fetch(SAMPLE.format(where=where, sample=sample, among=among), *arguments)
+    most = SAMPLED_INSIDE if any(table in where for table in LOOKED_UP) else SAMPLED
+    statement = SAMPLE.format(where=where, sample=sample.format(most=most), among=among)
+    rows = await connection.fetch(statement, *arguments)
     sampled = sum(row["sampled"] for row in rows)
     if sampled == 0:
-        return Counted({}, exact=False)
+        return Sample(Counted({}, exact=False), 0)
     # A sample of all that the index holds tells how much that is; of more, PostgreSQL knows from its last analysis.
-    among_so_many = sampled if is_live and sampled < SAMPLED else max(sampled, rows[0]["among"])
+    among_so_many = sampled if is_live and sampled < most else max(sampled, rows[0]["among"])
     each = among_so_many / sampled * (ONE_OF if is_live else 1)
-    return Counted({row["type"]: round(row["n"] * each) for row in rows if row["n"]}, exact=False)
+    counted = Counted({row["type"]: round(row["n"] * each) for row in rows if row["n"]}, exact=False)
+    return Sample(counted, sum(row["n"] for row in rows))
 
 
 async def _cost(connection: Any, statement: str, arguments: Sequence[object]) -> float:
     """What the planner thinks that the statement costs, in its own units."""
-    plan = await connection.fetchval(f"EXPLAIN (FORMAT JSON) {statement}", *arguments)
-    cost: float = orjson.loads(plan)[0]["Plan"]["Total Cost"]
-    return cost
+    plan: str = await connection.fetchval(f"EXPLAIN {statement}", *arguments)
+    total = _TOTAL_COST.search(plan)
+    assert total is not None
+    return float(total[1])
 
 
 def _told(by_type: Counted, total: int, *, exact: bool) -> str:

@@ -1,14 +1,12 @@
-"""How far the regions behind an answer are known, as JSON text that PostgreSQL wrote."""
+"""How far the regions behind an answer are known, as a part of a statement that answers with something beside."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Self
 
 from api.queries.filters import LIVE
 from api.queries.stats import STALE_SECONDS
 
 COVERAGE = f"""
-/* coverage.of */
 WITH unread AS (
     SELECT c.region_id, true AS pending, count(*) AS n FROM contracts c
      WHERE c.items_state = 'wanted' AND {LIVE} GROUP BY c.region_id
@@ -24,10 +22,14 @@ WITH unread AS (
            LEFT JOIN regions r USING (region_id) LEFT JOIN coverage v USING (region_id)
            LEFT JOIN (SELECT region_id, n FROM unread WHERE pending) u USING (region_id)
 )
-SELECT (SELECT to_json(CASE WHEN bool_and(as_of IS NOT NULL) THEN min(as_of) END)::text FROM covered) AS as_of,
-       (SELECT coalesce(json_agg(covered ORDER BY region_id)::text, '[]') FROM covered) AS regions,
-       (SELECT coalesce(sum(n), 0)::bigint FROM unread) AS unread
 """  # noqa: S608 - constants
+"""`$1`: the regions that are asked for; all that were ever read if it is empty."""
+
+COVERED = """
+(SELECT to_json(CASE WHEN bool_and(as_of IS NOT NULL) THEN min(as_of) END)::text FROM covered) AS as_of,
+(SELECT coalesce(json_agg(covered ORDER BY region_id)::text, '[]') FROM covered) AS regions,
+(SELECT coalesce(sum(n), 0)::bigint FROM unread) AS unread
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,8 +40,7 @@ class Covered:
     regions: str
     unread: int
 
-
-async def coverage(connection: Any, region_ids: Sequence[int]) -> Covered:
-    """How far these regions are known, or all that were ever read if none is named."""
-    row = await connection.fetchrow(COVERAGE, region_ids)
-    return Covered(row["as_of"] or "null", row["regions"], row["unread"])
+    @classmethod
+    def told_by(cls, row: Any) -> Self:
+        """As COVERED says it."""
+        return cls(row["as_of"] or "null", row["regions"], row["unread"])

@@ -17,6 +17,13 @@ IS_COPY = "(o.is_blueprint_copy IS TRUE OR o.runs >= 0)"
 """As the ingestor judges: an original has no flag, or it is false; and no runs, or -1."""
 
 _STATES = {State.LIVE: [LIVE], State.GONE: [GONE], State.ALL: []}
+_LISTED, _DELISTED, _OVERDUE = (
+    "c.delisted_at IS NULL",
+    "c.delisted_at IS NOT NULL",
+    "c.delisted_at IS NULL AND c.date_expired <= now()",
+)
+_BRANCHES = {State.LIVE: [LIVE], State.GONE: [_DELISTED, _OVERDUE], State.ALL: [_LISTED, _DELISTED]}
+"""The same in parts, for each of which there are indexes."""
 _NUMERIC, _DOUBLE, _INT = "numeric", "float8", "int"
 _KINDS = {
     "price": _NUMERIC,
@@ -39,8 +46,13 @@ def where(filters: ContractFilters, arguments: Arguments, search: Search | None 
 
     `search` is what `filters.q` means (`search.understand`).
     """
-    judged = (each for held in _judged(filters, arguments).values() for each in held)
-    return " AND ".join([*_certain(filters, arguments, search), *judged]) or "true"
+    return " AND ".join([*_STATES[filters.wanted_state], *_in_any_state(filters, arguments, search)]) or "true"
+
+
+def branches(filters: ContractFilters, arguments: Arguments, search: Search | None = None) -> list[str]:
+    """The same as `where`, as conditions of which each contract meets one at most and each has indexes of its own."""
+    held = list(_in_any_state(filters, arguments, search))
+    return [" AND ".join([branch, *held]) for branch in _BRANCHES[filters.wanted_state]]
 
 
 def reasons(filters: ContractFilters) -> list[str]:
@@ -49,14 +61,23 @@ def reasons(filters: ContractFilters) -> list[str]:
     return found if "items" in found or not {"rolls", "value"} & set(found) else ["items", *found]
 
 
-def excluded(filters: ContractFilters, reason: str, search: Search | None = None) -> tuple[str, list[object]]:
-    """The condition of those that are missing for this reason: all that can be judged of them holds. With arguments."""
-    arguments = Arguments()
+def excluded(filters: ContractFilters, reason: str, arguments: Arguments, search: Search | None = None) -> str:
+    """The condition of those that are missing for this reason: all that can be judged of them holds.
+
+    Not all of `arguments` are used in it.
+    """
     unjudged = _UNJUDGED_WITH.get(reason, (reason,))
     judged = _judged(filters, arguments).items()
     held = [each for name, held in judged if name not in unjudged for each in held]
     unknown = _rolls_unread(filters, arguments) if reason == "rolls" else _UNKNOWN[reason]
-    return arguments.used_in(" AND ".join([*_certain(filters, arguments, search), *held, unknown]))
+    states = _STATES[filters.wanted_state]
+    return " AND ".join([*states, *_certain(filters, arguments, search), *held, unknown])
+
+
+def _in_any_state(filters: ContractFilters, arguments: Arguments, search: Search | None) -> Iterable[str]:
+    yield from _certain(filters, arguments, search)
+    for held in _judged(filters, arguments).values():
+        yield from held
 
 
 def _judged(filters: ContractFilters, arguments: Arguments) -> dict[str, list[str]]:
@@ -71,8 +92,7 @@ def _judged(filters: ContractFilters, arguments: Arguments) -> dict[str, list[st
 
 
 def _certain(filters: ContractFilters, arguments: Arguments, search: Search | None) -> Iterable[str]:
-    """What can be judged of every contract."""
-    yield from _STATES[filters.wanted_state]
+    """What can be judged of every contract, but for its state."""
     if filters.q is not None:
         if search is None:
             raise ValueError("q has to be understood first")

@@ -28,6 +28,11 @@ _ATTRIBUTES = "SELECT FROM dynamic_item_attributes WHERE attribute_id = asked"
 _TYPES = "SELECT FROM contracts WHERE type = asked"
 
 
+def shows_what_it_names(filters: ContractFilters) -> bool:
+    """Whether any contract within the filters proves that whatever they name exists: of nothing they name several."""
+    return all(len(getattr(filters, name)) <= 1 for name in (*_KNOWN, "contract_type"))
+
+
 async def unknown_values(connection: Any, filters: ContractFilters) -> dict[str, str]:
     """What is wrong with the filters, by parameter: values that stand for nothing."""
     arguments = Arguments()

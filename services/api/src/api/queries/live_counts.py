@@ -19,10 +19,24 @@ def unsettled(kind: Kind) -> str:
             SELECT kind, id, change FROM listed_count_changes
             UNION ALL
             SELECT k.kind, k.id, -1
-              FROM {OVERDUE} c, counted_by(c.facets, c.region_id, c.system_id, c.start_location_id) k
+              FROM {OVERDUE} c, counted_by(c.type, c.facets, c.region_id, c.system_id, c.start_location_id) k
            ) AS moved (kind, id, n)
          WHERE kind = '{kind}' GROUP BY id
     """  # noqa: S608 - constants
+
+
+OF_CONTRACT_TYPES = f"""
+/* live_counts.of_contract_types */
+SELECT substr(kind, 10) AS type, sum(n)::bigint AS n FROM (
+    SELECT kind, id, contracts FROM listed_counts WHERE kind LIKE 'contract %'
+    UNION ALL
+    SELECT kind, id, change FROM listed_count_changes WHERE kind LIKE 'contract %'
+    UNION ALL
+    SELECT 'contract ' || c.type, c.region_id, -1 FROM {OVERDUE} c
+   ) AS counted (kind, region_id, n)
+ WHERE region_id = ANY($1::bigint[]) OR cardinality($1::bigint[]) = 0 GROUP BY kind HAVING sum(n) > 0
+"""  # noqa: S608 - constants
+"""How many contracts of each type are live in these regions, or in all if none is named."""
 
 
 def live_counts(kind: Kind) -> str:

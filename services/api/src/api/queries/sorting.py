@@ -29,7 +29,19 @@ class Stretch:
 
     part: Part
     condition: str
-    order: str
+    direction: str
+
+    @property
+    def order(self) -> str:
+        """Of the part's contracts, as they stand in the table."""
+        by_id = f"c.contract_id {self.direction}"
+        return f"{self.part.key} {self.direction}, {by_id}" if self.part.key else by_id
+
+    @property
+    def order_of_found(self) -> str:
+        """Of those that were found, by their `key`."""
+        by_id = f"contract_id {self.direction}"
+        return f"key {self.direction}, {by_id}" if self.part.key else by_id
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,11 +109,10 @@ def stretches(
     backwards = position is not None and position.backwards
     direction, beyond = ("DESC", "<") if descending != backwards else ("ASC", ">")
     for part in reversed(parts) if backwards else parts:
-        order = f"{part.key} {direction}, c.contract_id {direction}" if part.key else f"c.contract_id {direction}"
         if position is None or (part.number < position.part if backwards else part.number > position.part):
-            yield Stretch(part, part.condition, order)
+            yield Stretch(part, part.condition, direction)
         elif part.number == position.part:
-            yield Stretch(part, f"{part.condition} AND {_behind(part, position, beyond, arguments)}", order)
+            yield Stretch(part, f"{part.condition} AND {_behind(part, position, beyond, arguments)}", direction)
 
 
 def _behind(part: Part, position: Position, beyond: str, arguments: Arguments) -> str:

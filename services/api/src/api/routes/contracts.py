@@ -9,13 +9,13 @@ from api.dependencies import ReadConnection
 from api.problems import InvalidRequestError, problems
 from api.queries import contracts as queries
 from api.queries import counting
-from api.queries.coverage import coverage
-from api.queries.known import unknown_values
+from api.queries.known import shows_what_it_names, unknown_values
 from api.queries.search import understand
+from api.query_route import QueryRoute
 from api.schemas.base import BIGINT
 from api.schemas.contracts import DEEPEST, ContractPage, ContractQuery
 
-router = APIRouter()
+router = APIRouter(route_class=QueryRoute)
 
 
 @router.get("", response_model=ContractPage, responses=problems(503))
@@ -33,15 +33,17 @@ async def list_contracts(query: Annotated[ContractQuery, Query()], connection: R
     position = position_of(query.cursor, query, greatest_tie=BIGINT)
     # One moment for all of it: what is counted is what is listed, and as old as it is said to be.
     async with connection.moment():
-        unknown = await unknown_values(connection, query)
-        if unknown:
-            raise InvalidRequestError(unknown)
         search = None if query.q is None else await understand(connection, query.q)
         page = await queries.page_of(connection, query, search, position)
-        covered = await coverage(connection, query.region_id)
+        # What is found proves that there is whatever it was asked for by.
+        if not (page.found and shows_what_it_names(query)):
+            unknown = await unknown_values(connection, query)
+            if unknown:
+                raise InvalidRequestError(unknown)
+        items, covered = await queries.shown_of(connection, page.contract_ids, query.fields, query.region_id)
         whole = [each.contract_type for each in page.found] if page.is_whole else None
         return joined(
-            items=await queries.contracts_shown(connection, page.contract_ids, query.fields),
+            items=items,
             next_cursor=_cursor(page.after, query),
             prev_cursor=_cursor(page.before, query),
             as_of=covered.as_of,
