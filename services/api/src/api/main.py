@@ -1,5 +1,6 @@
 """The api, from its settings to its port. Start reading here."""
 
+import gc
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -79,6 +80,7 @@ async def serve() -> None:
             async with app.router.lifespan_context(app):
                 host, port = listener.getsockname()[:2]
                 log.info("serving", host=host, port=port)
+                gc.freeze()  # what was built stays: to look through it again would hold up whoever asks just then
                 await together(serve_http(app, listener), relay.run(), heartbeat.run(), Tidying(engine).run())
     finally:
         await engine.dispose()
