@@ -2,7 +2,6 @@
 
 import asyncio
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -17,20 +16,11 @@ from scheduler.clockwork import Clockwork
 from support.market_rows import MarketRows
 from support.schedules import Schedules, interval
 from support.served_api import Reply, ServedApi
+from support.working import at_work
 
 PATH = "/api/v1/schedules"
 PRICES: dict[str, Any] = {"name": "prices", "kind": "interval", "every_seconds": 3600, "dataset": "prices"}
 HOUR = timedelta(hours=1)
-
-
-@asynccontextmanager
-async def at_work(engine: AsyncEngine, database: DatabaseSettings) -> AsyncIterator[None]:
-    running = asyncio.ensure_future(Clockwork(engine, Outbox("scheduler"), database).run())
-    try:
-        yield
-    finally:
-        running.cancel()
-        await asyncio.gather(running, return_exceptions=True)
 
 
 @pytest.fixture
@@ -38,7 +28,6 @@ async def scheduler(engine: AsyncEngine, database: DatabaseSettings, rows: Marke
     """A clockwork on the api's database that is known to live."""
     await rows.beat("scheduler", seconds_ago=-3600)
     async with at_work(engine, database):
-        await asyncio.sleep(0.1)
         yield
 
 
@@ -63,10 +52,10 @@ async def test_a_schedule_is_made_read_listed_changed_and_deleted(api: ServedApi
         None,
     )
 
-    patch = {"every_seconds": 60, "note": None}
+    patch = {"every_seconds": 600, "note": None}
     changed = await api.ask("PATCH", f"{PATH}/mine", json=patch, headers={"If-Match": '"1"'})
     assert (changed.status, changed.headers["ETag"]) == (200, '"2"')
-    assert (changed.content["every_seconds"], changed.content["note"], changed.content["name"]) == (60, None, "prices")
+    assert (changed.content["every_seconds"], changed.content["note"], changed.content["name"]) == (600, None, "prices")
     replaced = await api.ask("PUT", f"{PATH}/mine", json={**PRICES, "name": "other"}, headers={"If-Match": "*"})
     assert (replaced.status, replaced.content["version"], replaced.content["name"]) == (200, 3, "other")
 
@@ -138,7 +127,7 @@ async def test_a_preview_is_what_the_arithmetic_says_and_stores_nothing(api: Ser
 
 @pytest.mark.usefixtures("scheduler")
 async def test_the_next_slots_of_a_schedule_are_those_that_fire(api: ServedApi, kept: Schedules) -> None:
-    body = {**PRICES, "schedule_id": "mine", "every_seconds": 1, "overlap": "allow_all"}
+    body = {**PRICES, "schedule_id": "mine", "every_seconds": 1, "overlap": "allow_all", "dataset": "history"}
     await post(api, "", body)
 
     foretold = (await api.get(f"{PATH}/mine/next", params={"count": 3})).content["items"]
@@ -247,7 +236,8 @@ async def test_the_audit_of_a_ledger_that_was_kept_finds_nothing_through_edits_p
     api: ServedApi,
 ) -> None:
     for name in ("a", "b", "c"):
-        await post(api, "", {**PRICES, "schedule_id": name, "every_seconds": 1, "overlap": "buffer_one"})
+        body = {**PRICES, "schedule_id": name, "every_seconds": 1, "overlap": "buffer_one", "dataset": "history"}
+        await post(api, "", body)
     await post(api, "/a/trigger")
     await asyncio.sleep(1.5)
     await api.ask("PATCH", f"{PATH}/a", json={"every_seconds": 2}, headers={"If-Match": "*"})

@@ -2,12 +2,18 @@
 
 from math import floor
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from common.events import Dataset
+from common.slots.costs import ROUTES
+from ingestor.datasets.universe import TYPES
 from ingestor.domain.budget import ERRORS_ALLOWED, WINDOW_SECONDS, ErrorBudget, TokenBucket, allowance
 from ingestor.domain.downtime import in_downtime
 from ingestor.domain.upstream_clock import UpstreamClock
+from ingestor.esi.governor import route
+from ingestor.esi.market import ORDERS_PATH
 
 counts = st.integers(0, 100)
 seconds = st.floats(0, 60)
@@ -106,3 +112,20 @@ def test_the_daily_downtime_is_told_by_upstreams_own_clock() -> None:
     assert not in_downtime("Sun, 01 Nov 2026 10:59:59 GMT")
     assert not in_downtime("yesterday")
     assert not in_downtime(None)
+
+
+@pytest.mark.parametrize(
+    ("dataset", "path"),
+    [
+        (Dataset.CONTRACTS, "/contracts/public/10000002"),
+        (Dataset.ITEMS, "/contracts/public/items/145360810"),
+        (Dataset.OUTCOMES, "/contracts/public/items/145360810"),
+        (Dataset.BIDS, "/contracts/public/bids/145360810"),
+        (Dataset.PRICES, ORDERS_PATH),
+        (Dataset.UNIVERSE, f"{TYPES.path}/587"),
+        (Dataset.NAMES, "/universe/names"),
+        (Dataset.DYNAMIC_ITEMS, "/dogma/dynamic/items/49722/1027826381003"),
+    ],
+)
+def test_schedules_are_planned_by_the_routes_that_buckets_are_told_for(dataset: Dataset, path: str) -> None:
+    assert ROUTES[dataset] == route(path)

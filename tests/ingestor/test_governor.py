@@ -252,6 +252,33 @@ async def test_replicas_share_the_errors_that_are_left_from_the_moment_they_conn
         await eventually(lambda: governor.replicas == 1)
 
 
+async def test_a_bucket_is_told_with_its_window_and_the_routes_that_any_replica_saw_in_it(
+    engine: AsyncEngine, database: DatabaseSettings
+) -> None:
+    granted = {"X-Ratelimit-Group": "contract", "X-Ratelimit-Limit": "600/15m", "X-Ratelimit-Remaining": "598"}
+    one, other = Governor(5), Governor(5)
+    one.observe("/contracts/public/10000002", 200, granted)
+    other.observe("/contracts/public/items/7", 200, granted)
+    other.observe("/contracts/public/10000043", 200, granted)
+
+    async def told() -> tuple[object, ...] | None:
+        query = text("SELECT allowance, window_seconds, routes FROM upstream_limits WHERE name = 'contract'")
+        async with engine.connect() as connection:
+            row = (await connection.execute(query)).one_or_none()
+            return None if row is None else tuple(row)
+
+    async def has(expected: tuple[object, ...]) -> bool:
+        return await told() == expected
+
+    async with sharing(one, database):
+        await until(lambda: has((600, 900, ["/contracts/public/*"])))
+    async with sharing(other, database):
+        await until(lambda: has((600, 900, ["/contracts/public/*", "/contracts/public/items/*"])))
+    async with sharing(one, database):
+        await until(lambda: _listening(engine, 1))
+    assert await has((600, 900, ["/contracts/public/*", "/contracts/public/items/*"]))
+
+
 async def until(condition: Callable[[], Awaitable[bool]]) -> None:
     while not await condition():  # noqa: ASYNC110 - the database sets no event of ours
         await asyncio.sleep(0.02)

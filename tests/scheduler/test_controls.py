@@ -218,7 +218,7 @@ async def test_what_came_while_paused_is_skipped_and_the_next_fires_after_resumi
     assert ((await kept.row()).paused, (await kept.row()).note) == (True, "maintenance")
     await asyncio.sleep(2.1)
 
-    await asked(kept, controls, "resume")
+    await asked(kept, controls, "resume", {"force": True})
     row = await kept.row()
     await asyncio.sleep(1.1)
     await drain(ticking)
@@ -267,7 +267,8 @@ async def test_a_trigger_fires_at_once_also_while_paused_and_moves_no_slot(kept:
 
     (line,) = await kept.lines()
     (event,) = await kept.sent()
-    assert answer.result == {"slot_at": line.slot_at.isoformat(), "run_id": str(line.run_id)}
+    ids = {"run_id": str(line.run_id), "event_id": str(line.event_id)}
+    assert answer.result == {"slot_at": line.slot_at.isoformat(), **ids}
     assert (line.fate, line.lateness_ms, line.request_id) == ("fired", 0, answer.request_id)
     assert (event.run_id, event.scope) == (line.run_id, Scope(region_id=1))
     assert (await kept.row()).next_due_at == due

@@ -1,6 +1,6 @@
 """Schedules in a test's database, what is asked of them, and what became of their slots."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
@@ -60,8 +60,9 @@ class Schedules:
         body: Mapping[str, Any] | None = None,
         *,
         if_version: int | None = None,
+        scopes: Sequence[str] = (),
     ) -> UUID:
-        """Leave a request as the api does."""
+        """Leave a request as the api does, for somebody whose key has `scopes`."""
         request_id = new_id()
         row = {
             "request_id": request_id,
@@ -69,6 +70,7 @@ class Schedules:
             "control": control,
             "body": dict(body or {}),
             "if_version": if_version,
+            "scopes": list(scopes),
         }
         async with self._engine.begin() as connection:
             await connection.execute(insert(schedule_requests).values(row))
@@ -108,6 +110,11 @@ class Schedules:
         async with self._engine.connect() as connection:
             payloads = await connection.scalars(select(outbox.c.payload).order_by(outbox.c.id))
             return [msgspec.json.decode(payload, type=ScheduleDue) for payload in payloads]
+
+    async def messages(self) -> list[Any]:
+        """What is in the outbox, in its order."""
+        async with self._engine.connect() as connection:
+            return list(await connection.execute(select(outbox).order_by(outbox.c.id)))
 
     async def run(self, run_id: UUID, state: str) -> None:
         """The ingestor's row of a run; a second one replaces the first."""

@@ -58,7 +58,7 @@ class Requirement:
             raise _refusal("This needs an API key, shown as Authorization: Bearer " + FORM, "")
         holder = await _holder(parts.keyring, token)
         if self.scope not in holder.scopes:
-            raise _lacking(self.scope)
+            raise lacking(self.scope)
         return holder
 
 
@@ -117,7 +117,8 @@ def _refusal(detail: str, more: str) -> HTTPException:
     return HTTPException(status.HTTP_401_UNAUTHORIZED, detail, {"WWW-Authenticate": challenge})
 
 
-def _lacking(scope: Scope) -> HTTPException:
+def lacking(scope: Scope) -> HTTPException:
+    """403: the key is valid and has not this scope."""
     challenge = f'Bearer realm="freeport", error="insufficient_scope", scope="{scope}"'
     return HTTPException(
         status.HTTP_403_FORBIDDEN, f"The API key lacks the scope {scope}", {"WWW-Authenticate": challenge}

@@ -34,7 +34,7 @@ HEADERS = {
     "type": "object",
     "properties": {
         "ce_specversion": {"type": "string", "const": "1.0"},
-        "ce_id": {"type": "string", "format": "uuid", "description": "UUIDv7; the same for every delivery"},
+        "ce_id": {"type": "string", "format": "uuid", "description": "The same for every delivery"},
         "ce_type": {"type": "string"},
         "ce_source": {"type": "string", "examples": ["/freeport/ingestor"]},
         "ce_time": {"type": "string", "format": "date-time"},

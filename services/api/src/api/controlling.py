@@ -9,19 +9,21 @@ from typing import Any
 from uuid import UUID
 
 import orjson
-from fastapi import HTTPException
 
+from api.access import lacking
 from api.dependencies import Parts
-from api.problems import InvalidRequestError
+from api.keyring import Holder
+from api.problems import InvalidRequestError, RefusedError
 from common.ids import new_id
+from common.keys.tokens import Scope
 
 PATIENCE = timedelta(seconds=3)
 CHANNEL = "freeport_schedules"
 _PAUSES_SECONDS = (0.005, 0.01, 0.02, 0.03, 0.05)
 ASK = """
 WITH old AS (DELETE FROM schedule_requests WHERE requested_at < now() - interval '7 days')
-INSERT INTO schedule_requests (request_id, schedule_id, control, body, if_version)
-VALUES ($1, $2, $3, $4::text::jsonb, $5) RETURNING pg_notify($6, '')
+INSERT INTO schedule_requests (request_id, schedule_id, control, body, if_version, scopes)
+VALUES ($1, $2, $3, $4::text::jsonb, $5, $6) RETURNING pg_notify($7, '')
 """
 ANSWER = "SELECT status, detail, errors::text, result::text FROM schedule_answers WHERE request_id = $1"
 ALIVE = """
@@ -39,9 +41,17 @@ class Asked:
 
 
 async def ask(
-    parts: Parts, control: str, schedule_id: str, body: Mapping[str, Any], *, if_version: int | None = None
+    parts: Parts,
+    control: str,
+    schedule_id: str,
+    body: Mapping[str, Any],
+    *,
+    if_version: int | None = None,
+    holder: Holder | None = None,
 ) -> Asked:
     """Leave a request and wait a moment for its answer. Raises the problem that the answer is, if it is one.
+
+    What is done may depend on the scopes of `holder`, where there is one.
 
     Where no scheduler lives nobody waits: the request stands, and is done by the next one that comes up within a day.
     """
@@ -49,7 +59,8 @@ async def ask(
     async with parts.engine.connect() as connection:
         raw: Any = (await connection.get_raw_connection()).driver_connection
         text = orjson.dumps(body).decode()
-        await raw.execute(ASK, request_id, schedule_id, control, text, if_version, CHANNEL)
+        scopes = sorted(holder.scopes) if holder is not None else []
+        await raw.execute(ASK, request_id, schedule_id, control, text, if_version, scopes, CHANNEL)
         row = await _answer(raw, request_id)
     if row is None:
         return Asked(request_id)
@@ -77,4 +88,6 @@ async def _answer(raw: Any, request_id: UUID) -> Any:
 def _refuse(row: Any) -> None:
     if row["errors"]:
         raise InvalidRequestError(orjson.loads(row["errors"]))
-    raise HTTPException(row["status"], row["detail"])
+    if row["status"] == HTTPStatus.FORBIDDEN:
+        raise lacking(Scope.OPERATE)
+    raise RefusedError(row["status"], row["detail"], orjson.loads(row["result"] or "{}"))

@@ -8,11 +8,18 @@ import msgspec
 from fastapi.exceptions import RequestValidationError
 from pydantic import ValidationError
 
+from api.access import lacking
+from api.keyring import Holder
 from api.problems import InvalidRequestError
-from api.schemas.schedules import Preview, ScheduleBody, ScheduleDefinition, Upcoming
+from api.schemas.schedule_definitions import ScheduleBody, ScheduleDefinition
+from api.schemas.schedules import Preview, Upcoming
 from common import clock
 from common.events import Scope
-from common.slots import Definition, delay, faults, slots_of
+from common.keys.tokens import Scope as KeyScope
+from common.slots import Definition, Emission, EmissionError, Meant, delay, faults, meant_by, slots_of
+
+_SHORT = {"action", "dataset", "scope"}
+"""The short words for what `emits` says in full."""
 
 
 def sensible(said: ScheduleDefinition) -> Definition:
@@ -25,30 +32,76 @@ def sensible(said: ScheduleDefinition) -> Definition:
 
 
 def definition_of(said: ScheduleDefinition) -> Definition:
-    fields = {name: getattr(said, name) for name in Definition.__struct_fields__ if name != "scope"}
-    return Definition(**fields, scope=Scope(**said.scope.model_dump()))
+    """Raises InvalidRequestError where what it emits is no event, or is said twice and differently."""
+    meant = _meant(said)
+    fields = {name: getattr(said, name) for name in Definition.__struct_fields__ if name not in meant._fields}
+    return Definition(**fields, **meant._asdict())
 
 
-def asked(said: ScheduleBody, definition: Definition) -> dict[str, Any]:
+def permit(definition: Definition, holder: Holder) -> Definition:
+    """The definition, if the key of `holder` may have it emitted. Raises 403 else: the rest is the operators'."""
+    if definition.action != "ingest" and KeyScope.OPERATE not in holder.scopes:
+        raise lacking(KeyScope.OPERATE)
+    return definition
+
+
+def _meant(said: ScheduleDefinition) -> Meant:
+    short = Meant(said.action or "ingest", said.dataset, Scope(**said.scope.model_dump()))
+    if said.emits is None:
+        return short
+    try:
+        meant = meant_by(Emission(type=said.emits.type, data=said.emits.data))
+    except EmissionError as error:
+        raise InvalidRequestError({error.field: error.reason}) from error
+    said_too = said.model_fields_set & (_SHORT if said.action != "emit" else _SHORT - {"action"})
+    wrong = {
+        name: "says something else than emits"
+        for name in sorted(said_too)
+        if getattr(said, name) is not None and getattr(short, name) != getattr(meant, name)
+    }
+    if wrong:
+        raise InvalidRequestError(wrong)
+    return meant
+
+
+def asked(said: ScheduleBody, definition: Definition, *, force: bool) -> dict[str, Any]:
     """The body of a request that carries a definition and a state."""
-    return {"definition": msgspec.to_builtins(definition), "paused": said.paused, "note": said.note}
+    return {"definition": msgspec.to_builtins(definition), "paused": said.paused, "note": said.note, "force": force}
 
 
 def merged(stored: Mapping[str, Any], patch: Mapping[str, Any]) -> ScheduleBody:
     """What a merge patch makes of a schedule. Raises RequestValidationError as for a whole body."""
     body = {name: value for name, value in stored.items() if name in ScheduleBody.model_fields and value is not None}
-    for name, value in patch.items():
-        if name == "scope" and isinstance(value, dict):
-            value = {key: part for key, part in {**body["scope"], **value}.items() if part is not None}  # noqa: PLW2901
-        if value is None and name in ScheduleBody.model_fields:
-            body.pop(name, None)
-        else:
-            body[name] = value
+    for name in _said_anew(body, patch):
+        body.pop(name, None)
     try:
-        return ScheduleBody.model_validate(body)
+        return ScheduleBody.model_validate(_patched(body, patch))
     except ValidationError as error:
         wrong = [{**each, "loc": ("body", *each["loc"])} for each in error.errors(include_url=False)]
         raise RequestValidationError(wrong) from None
+
+
+def _said_anew(body: Mapping[str, Any], patch: Mapping[str, Any]) -> set[str]:
+    """What no longer counts of what is emitted, because the patch says it in other words."""
+    emits = patch.get("emits")
+    if emits is not None:
+        return {*_SHORT, "emits"} if isinstance(emits, dict) and "type" in emits else _SHORT
+    if not patch.keys() & {*_SHORT, "emits"}:
+        return set()
+    return {"emits", "action"} if body["action"] == "emit" else {"emits"}
+
+
+def _patched(body: Mapping[str, Any], patch: Mapping[str, Any]) -> dict[str, Any]:
+    """As RFC 7396 has it, but that members nobody knows stay, so that they are refused."""
+    patched = dict(body)
+    for name, value in patch.items():
+        if value is None and (name in body or name in ScheduleBody.model_fields):
+            patched.pop(name, None)
+        elif isinstance(value, dict) and isinstance(body.get(name), dict):
+            patched[name] = _patched(body[name], value)
+        else:
+            patched[name] = value
+    return patched
 
 
 def preview(definition: Definition, schedule_id: str, *, after: datetime, count: int) -> Preview:

@@ -61,6 +61,7 @@ class Api(FastAPI):
                 HTTPException: problems.on_http_exception,
                 RequestValidationError: problems.on_validation_error,
                 problems.InvalidRequestError: problems.on_invalid_request,
+                problems.RefusedError: problems.on_refusal,
                 problems.ConflictError: problems.on_conflict,
                 problems.NotYetError: problems.on_not_yet,
                 Exception: problems.on_failure,

@@ -14,6 +14,7 @@ from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
 from api.nearest import suggestion
+from api.schemas.budget import Overdrawn
 from common import telemetry
 from common.errors import FreeportError
 
@@ -40,6 +41,7 @@ class Problem(BaseModel):
     instance: str = Field(description="The path that was asked for")
     request_id: str | None = Field(description="Finds this request in the logs and in the messages it caused")
     errors: list[WrongField] | None = Field(None, description="What is wrong with the request, field by field")
+    budgets: list[Overdrawn] | None = Field(None, description="A schedule does not fit what upstream grants: how so")
 
 
 class InvalidRequestError(FreeportError):
@@ -48,6 +50,15 @@ class InvalidRequestError(FreeportError):
     def __init__(self, errors: Mapping[str, str]) -> None:
         super().__init__("; ".join(f"{field}: {message}" for field, message in errors.items()))
         self.errors = errors
+
+
+class RefusedError(FreeportError):
+    """The request is understood and refused; `more` are members of the problem that say how it comes about."""
+
+    def __init__(self, status: int, detail: str, more: Mapping[str, Any]) -> None:
+        super().__init__(detail)
+        self.status = status
+        self.more = more
 
 
 class ConflictError(FreeportError):
@@ -107,6 +118,11 @@ async def on_invalid_request(request: Request, error: Exception) -> Response:
 async def on_validation_error(request: Request, error: Exception) -> Response:
     assert isinstance(error, RequestValidationError)
     return _invalid(request, [(_field(each["loc"]), _message(each)) for each in error.errors()])
+
+
+async def on_refusal(request: Request, error: Exception) -> Response:
+    assert isinstance(error, RefusedError)
+    return problem(request, error.status, str(error), **error.more)
 
 
 async def on_conflict(request: Request, error: Exception) -> Response:

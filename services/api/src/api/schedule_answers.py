@@ -4,17 +4,19 @@ from http import HTTPStatus
 from typing import Annotated, Any
 
 import orjson
-from fastapi import Path
+from fastapi import Path, Query
 from starlette.responses import Response
 
 from api.answers import JsonAnswer, found
 from api.controlling import Asked
 from api.dependencies import Parts
 from api.queries import schedules as queries
-from api.schemas.schedules import SCHEDULE_ID, AskedOfSchedule
+from api.schemas.schedule_definitions import SCHEDULE_ID
+from api.schemas.schedules import AskedOfSchedule, Forcing
 
 REQUESTS = "/api/v1/schedules/requests"
 ScheduleId = Annotated[str, Path(pattern=SCHEDULE_ID, description="A schedule's id")]
+Asking = Annotated[Forcing, Query()]
 WAITS: dict[int | str, dict[str, Any]] = {
     202: {"model": AskedOfSchedule, "description": "No scheduler has answered yet; the request stands"}
 }

@@ -75,8 +75,7 @@ async def _fire(
     lines = [line for line in lines if (line.schedule_id, line.slot_at) in recorded]
     if lines:
         await claiming.move_on(connection, [firing.out_of_turn(settled, lines[-1])])
-        events = [firing.event(line.schedule_id, settled.definition, line.slot_at, line.run_id) for line in lines]
-        await outbox.write(connection, events)
+        await outbox.write(connection, [firing.told(settled, line) for line in lines])
     return Answer(result=result)
 
 

@@ -12,10 +12,12 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from common.database import DATABASE_ERRORS
 from common.ids import new_id
+from common.keys.tokens import Scope
 from common.logs import get_logger
 from common.messaging.outbox import Outbox
 from common.slots import Definition, delay, faults, slots_of, upstream_of
 from scheduler import backfilling, firing
+from scheduler.fitting import refusal
 from scheduler.stores import claiming, requests, schedules
 from scheduler.stores.claiming import Claimed, Line
 from scheduler.stores.requests import Answer, Request
@@ -84,6 +86,8 @@ class Controls:
             return await _mend(connection, request, unreadable or "")
         if request.if_version is not None and request.if_version != claimed.version:
             return Answer(412, f"The schedule has changed since: it is at version {claimed.version}")
+        if request.control in CAUSING and not _may_cause(request, claimed.definition):
+            return Answer(403, "What this schedule emits takes the scope operate")
         control = CONTROLS.get(request.control)
         return (
             Answer(422, f"there is no control {request.control}")
@@ -99,6 +103,9 @@ async def create(connection: AsyncConnection, request: Request) -> Answer:
     wrong = faults(definition, now=moment)
     if wrong:
         return Answer(422, errors=wrong)
+    refused = None if request.body.get("paused") else await refusal(connection, request, definition)
+    if refused is not None:
+        return refused
     upcoming = _first(request.schedule_id, definition, moment)
     if not await schedules.create(connection, request.schedule_id, definition, upcoming, **_state(request.body)):
         return Answer(409, f"There is a schedule {request.schedule_id} already")
@@ -109,12 +116,16 @@ async def replace(connection: AsyncConnection, outbox: Outbox, claimed: Claimed,
     """Let a new definition govern from now on; what came before is decided by the old one first."""
     moment = claimed.standing.now
     definition = _definition(request.body)
+    wrong = {} if definition == claimed.definition else faults(definition, now=moment)
+    if wrong:
+        return Answer(422, errors=wrong)
+    paused = request.body.get("paused", claimed.standing.paused)
+    refused = None if paused else await _crowding(connection, claimed, request, definition)
+    if refused is not None:
+        return refused
     if definition == claimed.definition:
         await schedules.change(connection, request.schedule_id, **_state(request.body))
         return Answer()
-    wrong = faults(definition, now=moment)
-    if wrong:
-        return Answer(422, errors=wrong)
     settled = await firing.settle(connection, outbox, claimed)
     upcoming = _upcoming(settled, definition)
     await schedules.replace(
@@ -142,6 +153,9 @@ async def pause(connection: AsyncConnection, outbox: Outbox, claimed: Claimed, r
 
 async def resume(connection: AsyncConnection, outbox: Outbox, claimed: Claimed, request: Request) -> Answer:
     """Fire again from the next slot on; those that came meanwhile stay skipped."""
+    refused = await _crowding(connection, claimed, request, claimed.definition)
+    if refused is not None:
+        return refused
     await firing.settle(connection, outbox, claimed)
     await schedules.change(connection, request.schedule_id, paused=False, note=request.body.get("note"))
     return Answer()
@@ -156,8 +170,9 @@ async def trigger(connection: AsyncConnection, outbox: Outbox, claimed: Claimed,
     if not recorded:  # a slot of the schedule's own in this very microsecond
         return Answer(409, "A slot came just now")
     await claiming.move_on(connection, [firing.out_of_turn(claimed, line)])
-    await outbox.write(connection, [firing.event(request.schedule_id, claimed.definition, standing.now, run_id)])
-    return Answer(result={"slot_at": standing.now.isoformat(), "run_id": str(run_id) if run_id else None})
+    await outbox.write(connection, [firing.told(claimed, line)])
+    ids = {"run_id": str(run_id) if run_id else None, "event_id": str(line.event_id)}
+    return Answer(result={"slot_at": standing.now.isoformat(), **ids})
 
 
 async def skip_next(connection: AsyncConnection, outbox: Outbox, claimed: Claimed, request: Request) -> Answer:
@@ -178,6 +193,8 @@ CONTROLS: Mapping[str, Callable[[AsyncConnection, Outbox, Claimed, Request], Awa
     "skip_next": skip_next,
     "backfill": backfilling.backfill,
 }
+CAUSING = frozenset({"resume", "trigger", "backfill"})
+"""Controls after which a slot fires that would not have."""
 
 
 async def _mend(connection: AsyncConnection, request: Request, fault: str) -> Answer:
@@ -192,11 +209,27 @@ async def _mend(connection: AsyncConnection, request: Request, fault: str) -> An
     wrong = faults(definition, now=moment)
     if wrong:
         return Answer(422, errors=wrong)
+    refused = None if request.body.get("paused", True) else await refusal(connection, request, definition)
+    if refused is not None:
+        return refused
     upcoming = _first(request.schedule_id, definition, moment + TICK)
     await schedules.replace(
         connection, request.schedule_id, definition, upcoming, from_at=moment + TICK, **_state(request.body)
     )
     return Answer()
+
+
+async def _crowding(
+    connection: AsyncConnection, claimed: Claimed, request: Request, definition: Definition
+) -> Answer | None:
+    """Why `definition` cannot take the place of what is at work now, if it cannot."""
+    before = None if claimed.standing.paused else claimed.definition
+    return None if definition == before else await refusal(connection, request, definition, before=before)
+
+
+def _may_cause(request: Request, definition: Definition) -> bool:
+    """A key of the scope `schedules` may have datasets read; what else there is to emit is the operators'."""
+    return definition.action == "ingest" or Scope.OPERATE in request.scopes
 
 
 def _definition(body: Mapping[str, Any]) -> Definition:

@@ -7,6 +7,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from common.events import Dataset, Scope
 from common.logs import get_logger
 from common.slots import Definition, first_now, slots_of
+from scheduler import fitting
 from scheduler.settings import SchedulerSettings
 from scheduler.stores import schedules
 
@@ -30,6 +31,7 @@ async def define(engine: AsyncEngine, settings: SchedulerSettings) -> None:
             first = _first_slot(definition, moment.replace(microsecond=0))
             if await schedules.add(connection, schedule_id, definition, first=first):
                 log.info("schedule added", schedule_id=schedule_id, first=first.isoformat())
+        await fitting.warn(connection)
 
 
 def defaults(settings: SchedulerSettings, moment: datetime) -> dict[str, Definition]:

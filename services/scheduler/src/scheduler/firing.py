@@ -3,14 +3,13 @@
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
-from uuid import UUID
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from common.events import ScheduleDue
 from common.ids import new_id
-from common.messaging.outbox import Outbox
-from common.slots import Definition
+from common.messaging.outbox import Message, Outbox
+from common.slots import event_id
 from scheduler.domain.plan import Decided, Plan, due_at, plan
 from scheduler.stores.claiming import Claimed, Line, Move, move_on, record
 
@@ -65,16 +64,17 @@ def out_of_turn(claimed: Claimed, fired: Line) -> Move:
     )
 
 
-def event(schedule_id: str, definition: Definition, slot_at: datetime, run_id: UUID | None) -> ScheduleDue:
-    """What tells that a slot's work is to be done."""
-    return ScheduleDue(
-        schedule_id=schedule_id,
-        slot_at=slot_at,
-        action=definition.action,
-        run_id=run_id,
-        dataset=definition.dataset,
-        scope=definition.scope,
+def told(claimed: Claimed, line: Line) -> Message:
+    """What a slot that fires emits, as of the slot's instant and under an id of its own."""
+    due = claimed.emits or ScheduleDue(
+        schedule_id=line.schedule_id,
+        slot_at=line.slot_at,
+        action="reconcile" if claimed.definition.action == "reconcile" else "ingest",
+        run_id=line.run_id,
+        dataset=claimed.definition.dataset,
+        scope=claimed.definition.scope,
     )
+    return Message(due, event_id(line.schedule_id, line.slot_at), line.slot_at)
 
 
 async def _write(connection: AsyncConnection, outbox: Outbox, decisions: Sequence[Decision]) -> int:
@@ -84,14 +84,10 @@ async def _write(connection: AsyncConnection, outbox: Outbox, decisions: Sequenc
     await move_on(
         connection, [_move(each, decision, fired.get(each.standing.schedule_id)) for each, decision in decisions]
     )
-    definitions = {claimed.standing.schedule_id: claimed.definition for claimed, _ in decisions}
+    of = {claimed.standing.schedule_id: claimed for claimed, _ in decisions}
     await outbox.write(
         connection,
-        [
-            event(line.schedule_id, definitions[line.schedule_id], line.slot_at, line.run_id)
-            for line in lines
-            if line.fate == "fired" and _key(line) in recorded
-        ],
+        [told(of[line.schedule_id], line) for line in lines if line.fate == "fired" and _key(line) in recorded],
     )
     return len(recorded)
 

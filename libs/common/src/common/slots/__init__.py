@@ -1,8 +1,21 @@
 """When slots come: pure arithmetic that whoever fires, previews or audits them shares."""
 
 from common.slots.audit import Audit, Finding, Findings, Governed, Seen, spans
+from common.slots.costs import Cost, Known
 from common.slots.cron import Cron, CronError
 from common.slots.definition import Catchup, Definition, Kind, Overlap, faults, slots_of, upstream_of
+from common.slots.emission import EVENTS, Action, Emission, EmissionError, Meant, event_id, event_of, meant_by
+from common.slots.feasibility import (
+    MARKET_ORDER,
+    Balance,
+    Budget,
+    Demand,
+    Overdraft,
+    Share,
+    balances,
+    densest,
+    overdrafts,
+)
 from common.slots.interval import EPOCH, Interval, first_now
 from common.slots.jitter import delay
 from common.slots.once import Once
@@ -11,25 +24,44 @@ from common.slots.upstream import Upstream, latest
 
 __all__ = [
     "EPOCH",
+    "EVENTS",
+    "MARKET_ORDER",
+    "Action",
     "Audit",
+    "Balance",
+    "Budget",
     "Catchup",
+    "Cost",
     "Cron",
     "CronError",
     "Definition",
+    "Demand",
+    "Emission",
+    "EmissionError",
     "Finding",
     "Findings",
     "Governed",
     "Interval",
     "Kind",
+    "Known",
+    "Meant",
     "Once",
+    "Overdraft",
     "Overlap",
     "Seen",
+    "Share",
     "Slots",
     "Upstream",
+    "balances",
     "delay",
+    "densest",
+    "event_id",
+    "event_of",
     "faults",
     "first_now",
     "latest",
+    "meant_by",
+    "overdrafts",
     "slots_of",
     "spans",
     "upstream_of",

@@ -10,6 +10,7 @@ from msgspec import Meta
 
 from common.events import Dataset, IngestRequested, Scope
 from common.slots.cron import Cron, CronError
+from common.slots.emission import Action, Emission, EmissionError, event_of
 from common.slots.interval import Interval
 from common.slots.once import Once
 from common.slots.slots import Slots
@@ -18,7 +19,6 @@ from common.slots.upstream import Upstream
 Kind = Literal["interval", "cron", "once", "upstream"]
 Overlap = Literal["skip", "buffer_one", "allow_all"]
 Catchup = Literal["none", "latest", "all"]
-Action = Literal["ingest", "reconcile"]
 Instant = Annotated[datetime, Meta(tz=True)]
 
 LONGEST_SECONDS = 366 * 86_400
@@ -40,6 +40,7 @@ class Definition(msgspec.Struct, frozen=True, kw_only=True):
     action: Action = "ingest"
     dataset: Dataset | None = None
     scope: Scope = Scope()
+    emits: Emission | None = None
     every_seconds: int | None = None
     offset_seconds: int = 0
     min_seconds: int | None = None
@@ -138,9 +139,10 @@ def _numbers(definition: Definition) -> dict[str, str]:
 
 
 def _action(definition: Definition) -> dict[str, str]:
-    if definition.action == "reconcile":
-        asked = {"dataset": definition.dataset, "scope": definition.scope.parts()}
-        return {name: "means nothing to the action reconcile" for name, value in asked.items() if value}
+    if definition.action != "ingest":
+        return _without_a_dataset(definition)
+    if definition.emits is not None:
+        return {"emits": "means nothing to the action ingest"}
     if definition.dataset is None:
         return {"dataset": "is required for the action ingest"}
     try:
@@ -148,6 +150,27 @@ def _action(definition: Definition) -> dict[str, str]:
     except ValueError as error:
         field, _, wrong = str(error).partition(" ")
         return {field: wrong}
+    return {}
+
+
+def _without_a_dataset(definition: Definition) -> dict[str, str]:
+    emits = definition.emits
+    asked: dict[str, object] = {"dataset": definition.dataset, "scope": definition.scope.parts()}
+    if definition.action == "reconcile":
+        asked["emits"] = emits
+    wrong = {name: f"means nothing to the action {definition.action}" for name, value in asked.items() if value}
+    if definition.kind == "upstream":
+        wrong["kind"] = "only what reads a dataset can follow upstream"
+    if definition.action == "emit":
+        wrong |= {"emits": "is required for the action emit"} if emits is None else _emission(emits)
+    return wrong
+
+
+def _emission(emits: Emission) -> dict[str, str]:
+    try:
+        event_of(emits)
+    except EmissionError as error:
+        return {error.field: error.reason}
     return {}
 
 

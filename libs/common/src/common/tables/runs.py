@@ -67,6 +67,7 @@ runs = Table(
     CheckConstraint("(finished_at IS NOT NULL) = (state NOT IN ('queued', 'running'))", name="finished"),
     Index(None, "accepted_at", "run_id"),
     Index(None, "dataset", "state"),
+    Index(None, "dataset", "scope", "accepted_at"),
     Index("ix_runs_open", "due_at", postgresql_where=text("state IN ('queued', 'running')")),
     comment="What became of each run (written by the ingestor); due_at: when somebody has to look at it again",
 )

@@ -14,7 +14,7 @@ from sqlalchemy import (
     Text,
     Uuid,
 )
-from sqlalchemy.dialects.postgresql import JSONB
+from sqlalchemy.dialects.postgresql import ARRAY, JSONB
 from sqlalchemy.sql import text
 
 from common.tables.base import instant, metadata
@@ -54,6 +54,7 @@ schedules = Table(
     Column("action", Text, nullable=False),
     Column("dataset", Text),
     Column("scope", JSONB, nullable=False),
+    Column("emits", JSONB(none_as_null=True), comment="emit: type and data of an event of the catalogue"),
     Column("overlap", Text, nullable=False),
     Column("catchup", Text, nullable=False, server_default=text("'latest'")),
     Column("catchup_seconds", Integer, comment="What is later than this is not made up for"),
@@ -77,7 +78,8 @@ schedules = Table(
     ),
     CheckConstraint("overlap IN ('skip', 'buffer_one', 'allow_all')", name="overlap"),
     CheckConstraint("catchup IN ('none', 'latest', 'all')", name="catchup"),
-    CheckConstraint("action IN ('ingest', 'reconcile')", name="action"),
+    CheckConstraint("action IN ('ingest', 'reconcile', 'emit')", name="action"),
+    CheckConstraint("(action = 'emit') = (emits IS NOT NULL)", name="emits"),
     CheckConstraint("every_seconds >= 1", name="every_seconds"),
     Index(None, "next_due_at", postgresql_where=text("next_due_at IS NOT NULL")),
     Index("ix_schedules_buffered", "schedule_id", postgresql_where=text("buffered_slot_at IS NOT NULL")),
@@ -94,6 +96,7 @@ schedule_slots = Table(
     Column("lateness_ms", Integer, nullable=False),
     Column("run_id", Uuid, comment="The run it caused; see runs for how that ended"),
     Column("request_id", Uuid, comment="The request that caused it; none of the schedule's own slots has one at first"),
+    Column("event_id", Uuid, comment="The id of what it emitted"),
     PrimaryKeyConstraint("schedule_id", "slot_at"),
     CheckConstraint("fate IN ('" + "', '".join(FATES) + "')", name="fate"),
     Index(None, "run_id", postgresql_where=text("run_id IS NOT NULL")),
@@ -126,6 +129,7 @@ schedule_requests = Table(
     Column("control", Text, nullable=False),
     Column("body", JSONB, nullable=False),
     Column("if_version", BigInteger, comment="Applies to this version only"),
+    Column("scopes", ARRAY(Text), nullable=False, server_default=text("'{}'"), comment="What the asker's key may do"),
     instant("requested_at", default_now=True),
     Index(None, "requested_at"),
     comment="What operators want of schedules (written by the api)",

@@ -1,6 +1,7 @@
 """What is known of the upstream as such (written by the ingestor)."""
 
 from sqlalchemy import Column, Integer, LargeBinary, Table, Text
+from sqlalchemy.dialects.postgresql import ARRAY
 
 from common.tables.base import instant, metadata
 
@@ -23,6 +24,8 @@ upstream_limits = Table(
     Column("name", Text, primary_key=True, comment="errors, or a token bucket's group"),
     Column("remaining", Integer),
     Column("allowance", Integer),
+    Column("window_seconds", Integer, comment="Of a token bucket"),
+    Column("routes", ARRAY(Text), comment="Those that a token bucket counts, numbers as *"),
     instant("resets_at", nullable=True),
     instant("paused_until", nullable=True),
     Column("reason", Text),

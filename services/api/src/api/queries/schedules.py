@@ -9,11 +9,12 @@ from uuid import UUID
 from api.cursors import Position
 from api.queries.arguments import Arguments
 from api.schemas.schedules import ScheduleQuery, SlotQuery
+from common.events import IngestRequested, ScheduleDue
 from common.tables import COUNTS
 
 SLOT = f"""
     SELECT t.schedule_id, t.slot_at, greatest(t.slot_at, t.decided_at - t.lateness_ms * interval '1 ms') AS due_at,
-           t.fate, t.decided_at, t.lateness_ms, t.request_id,
+           t.fate, t.decided_at, t.lateness_ms, t.request_id, t.event_id,
            CASE WHEN t.run_id IS NOT NULL THEN json_build_object(
                'run_id', t.run_id, 'state', coalesce(r.state, 'queued'), 'reason', r.reason,
                'started_at', r.started_at, 'finished_at', r.finished_at,
@@ -22,11 +23,20 @@ SLOT = f"""
       FROM schedule_slots t LEFT JOIN runs r ON r.run_id = t.run_id
 """  # noqa: S608 - constants
 
+EMITS = f"""
+CASE action
+WHEN 'ingest' THEN jsonb_build_object('type', '{IngestRequested.type}',
+                                      'data', jsonb_build_object('dataset', dataset, 'scope', scope))
+WHEN 'reconcile' THEN jsonb_build_object('type', '{ScheduleDue.type}', 'data', jsonb_build_object('action', action))
+ELSE emits END"""
+"""The short words for what is emitted, written out."""
+
 SHOWN = f"""
     SELECT schedule_id, name, kind, every_seconds, offset_seconds, min_seconds, max_seconds, cron, zone, at, start_at,
-           end_at, action, dataset, scope, overlap, catchup, catchup_seconds, jitter_seconds, pause_after_failures,
-           paused, note, version, created_at, updated_at, coalesce(next_slot_at, next_due_at) AS next_slot_at,
-           next_due_at, skip_next, buffered_slot_at AS waiting_slot_at, fresh_until,
+           end_at, action, dataset, scope, {EMITS} AS emits, overlap, catchup, catchup_seconds, jitter_seconds,
+           pause_after_failures, paused, note, version, created_at, updated_at,
+           coalesce(next_slot_at, next_due_at) AS next_slot_at, next_due_at, skip_next,
+           buffered_slot_at AS waiting_slot_at, fresh_until,
            (SELECT row_to_json(slot) FROM ({SLOT} WHERE t.schedule_id = s.schedule_id
                                             ORDER BY t.slot_at DESC LIMIT 1) slot) AS last_slot
       FROM schedules s

@@ -4,26 +4,25 @@ from uuid import UUID
 import orjson
 from fastapi import APIRouter, Depends, Query, Response
 
-from api import auditing, controlling, defining
+from api import auditing, budgeting, controlling, defining
 from api.access import Requires
 from api.answers import found, joined
 from api.cursors import cursor_after, position_of
 from api.dependencies import AppParts, Parts, ReadConnection, json_only
+from api.keyring import Holder
 from api.preconditions import IfMatch, required
 from api.problems import problems
 from api.queries import schedules as queries
-from api.schedule_answers import WAITS, ScheduleId, answered, waiting
+from api.schedule_answers import WAITS, Asking, ScheduleId, answered, waiting
+from api.schemas.budget import BudgetReport, ScheduleBudget
+from api.schemas.schedule_definitions import NewSchedule, ScheduleBody, ScheduleDefinition, SchedulePatch
 from api.schemas.schedules import (
     AskedOfSchedule,
     AuditQuery,
     AuditReport,
-    NewSchedule,
     Preview,
     Schedule,
-    ScheduleBody,
-    ScheduleDefinition,
     SchedulePage,
-    SchedulePatch,
     ScheduleQuery,
     SlotPage,
     SlotQuery,
@@ -36,6 +35,7 @@ router = APIRouter()
 
 Count = Annotated[int, Query(ge=1, le=100, description="Slots at the most")]
 CHANGING = [Requires(Scope.SCHEDULES), Depends(json_only)]
+Changer = Annotated[Holder, Requires(Scope.SCHEDULES)]
 ETAG = {"ETag": {"description": "The version, for If-Match", "schema": {"type": "string"}, "required": True}}
 
 
@@ -53,11 +53,14 @@ async def list_schedules(query: Annotated[ScheduleQuery, Query()], connection: R
     responses={201: {"headers": ETAG}, **WAITS, **problems(400, 409, 413, 415, 503)},
     dependencies=CHANGING,
 )
-async def create_schedule(body: NewSchedule, parts: AppParts) -> Response:
-    """Make a schedule; its first slot is the first from now on."""
-    definition = defining.sensible(body)
+async def create_schedule(body: NewSchedule, parts: AppParts, holder: Changer, asking: Asking) -> Response:
+    """Make a schedule; its first slot is the first from now on.
+
+    409, with the arithmetic, if it exists or if the schedules would ask for more than upstream grants.
+    """
+    definition = defining.permit(defining.sensible(body), holder)
     schedule_id = body.schedule_id or str(new_id())
-    asked = await controlling.ask(parts, "create", schedule_id, defining.asked(body, definition))
+    asked = await controlling.ask(parts, "create", schedule_id, defining.asked(body, definition, force=asking.force))
     return await answered(parts, asked, schedule_id)
 
 
@@ -69,6 +72,12 @@ async def audit_schedules(query: Annotated[AuditQuery, Query()], parts: AppParts
     two slots.
     """
     return await auditing.audit(parts.engine, query)
+
+
+@router.get("/budget", responses=problems(503))
+async def read_budget(connection: ReadConnection) -> BudgetReport:
+    """Compare what the schedules that are at work ask of upstream with what it grants, in each one's densest window."""
+    return await budgeting.report(connection)
 
 
 @router.post("/preview", responses=problems(400, 413, 415, 503), dependencies=CHANGING)
@@ -98,15 +107,20 @@ async def read_schedule(schedule_id: ScheduleId, connection: ReadConnection) -> 
 @router.put(
     "/{schedule_id}",
     response_model=Schedule,
-    responses={200: {"headers": ETAG}, **WAITS, **problems(400, 404, 412, 413, 415, 428, 503)},
+    responses={200: {"headers": ETAG}, **WAITS, **problems(400, 404, 409, 412, 413, 415, 428, 503)},
     dependencies=CHANGING,
 )
 async def replace_schedule(
-    schedule_id: ScheduleId, body: ScheduleBody, parts: AppParts, if_match: IfMatch = None
+    schedule_id: ScheduleId,
+    body: ScheduleBody,
+    parts: AppParts,
+    holder: Changer,
+    asking: Asking,
+    if_match: IfMatch = None,
 ) -> Response:
     """Let another definition govern from now on. Slots that have come are decided by the old one first."""
     version = required(if_match)
-    request = defining.asked(body, defining.sensible(body))
+    request = defining.asked(body, defining.permit(defining.sensible(body), holder), force=asking.force)
     return await answered(
         parts, await controlling.ask(parts, "replace", schedule_id, request, if_version=version), schedule_id
     )
@@ -115,17 +129,22 @@ async def replace_schedule(
 @router.patch(
     "/{schedule_id}",
     response_model=Schedule,
-    responses={200: {"headers": ETAG}, **WAITS, **problems(400, 404, 412, 413, 415, 428, 503)},
+    responses={200: {"headers": ETAG}, **WAITS, **problems(400, 404, 409, 412, 413, 415, 428, 503)},
     dependencies=CHANGING,
 )
 async def change_schedule(
-    schedule_id: ScheduleId, body: SchedulePatch, parts: AppParts, if_match: IfMatch = None
+    schedule_id: ScheduleId,
+    body: SchedulePatch,
+    parts: AppParts,
+    holder: Changer,
+    asking: Asking,
+    if_match: IfMatch = None,
 ) -> Response:
     """Change some members, as a JSON merge patch."""
     version = required(if_match)
     stored, at_version = await _stored(parts, schedule_id)
     said = defining.merged(stored, body.model_extra or {})
-    request = defining.asked(said, defining.sensible(said))
+    request = defining.asked(said, defining.permit(defining.sensible(said), holder), force=asking.force)
     wanted = at_version if version is None else version
     return await answered(
         parts, await controlling.ask(parts, "replace", schedule_id, request, if_version=wanted), schedule_id
@@ -156,6 +175,15 @@ async def list_slots(
         return found(None, f"There is no schedule {schedule_id}")
     cursor = cursor_after(page.last, query) if page.last else None
     return joined(items=page.items, next_cursor=orjson.dumps(cursor).decode())
+
+
+@router.get("/{schedule_id}/budget", responses=problems(404, 503))
+async def read_budget_of_schedule(schedule_id: ScheduleId, connection: ReadConnection) -> ScheduleBudget:
+    """Say what the schedule is expected to ask of upstream, for each run and in its densest window."""
+    shown = await queries.schedule(connection, schedule_id)
+    text = found(shown and shown[0], f"There is no schedule {schedule_id}").body
+    definition = defining.definition_of(defining.merged(orjson.loads(text), {}))
+    return await budgeting.of_schedule(connection, schedule_id, definition)
 
 
 @router.get("/{schedule_id}/next", response_model=Preview, responses=problems(404, 503))

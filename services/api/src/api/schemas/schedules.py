@@ -1,111 +1,22 @@
-from datetime import UTC, datetime
 from typing import Annotated, Any, Literal, Self, get_args
 from uuid import UUID
 
-from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field, JsonValue, model_validator
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from api.schemas.base import Instant, Shown
-from api.schemas.runs import CommandScope, RunCounts, RunState
+from api.schemas.runs import RunCounts, RunState
+from api.schemas.schedule_definitions import SCHEDULE_ID, Action, Emission, Kind, Moment, Note, Overlap
 from common.events import Dataset
 from common.tables import FATES
 
-_FIRST, _LAST = datetime(1970, 1, 1, tzinfo=UTC), datetime(2200, 1, 1, tzinfo=UTC)
-YEAR = 366 * 86_400
-SCHEDULE_ID = r"^[A-Za-z0-9][A-Za-z0-9:._-]{0,99}$"
-RESERVED = frozenset({"audit", "preview", "requests"})
-
-
-def _bounded(moment: datetime) -> datetime:
-    if not _FIRST <= moment <= _LAST:
-        raise ValueError("lies outside of the years 1970 to 2199")
-    return moment
-
-
-def _unreserved(schedule_id: str) -> str:
-    if schedule_id in RESERVED:
-        raise ValueError("is the name of something else here")
-    return schedule_id
-
-
-Moment = Annotated[AwareDatetime, AfterValidator(_bounded), Field(description="RFC 3339, with its offset")]
-Text = Annotated[str, Field(min_length=1, max_length=200, pattern=r"^[^\x00]*$")]
-Note = Annotated[str | None, Field(max_length=1_000, pattern=r"^[^\x00]*$")]
-NewScheduleId = Annotated[str, Field(pattern=SCHEDULE_ID), AfterValidator(_unreserved)]
-Kind = Literal["interval", "cron", "once", "upstream"]
-Overlap = Literal["skip", "buffer_one", "allow_all"]
 Fate = Literal["fired", "skipped_overlap", "skipped_paused", "skipped_catchup", "backfilled"]
 assert set(get_args(Fate)) == set(FATES)
 
-_EXAMPLE: dict[str, JsonValue] = {
-    "name": "Prices before the evening",
-    "kind": "cron",
-    "cron": "30 17 * * MON-FRI",
-    "zone": "Europe/Berlin",
-    "dataset": "prices",
-}
 
+class Forcing(BaseModel):
+    """How it is asked for."""
 
-class ScheduleDefinition(BaseModel):
-    """What is to happen, and when."""
-
-    model_config = ConfigDict(extra="forbid", json_schema_extra={"examples": [_EXAMPLE]})
-
-    name: Text
-    kind: Kind = Field(
-        description="interval: whole multiples of every_seconds since the epoch, plus offset_seconds; cron: by the "
-        "clocks of a zone; once; upstream: when a run told that upstream has something newer"
-    )
-    every_seconds: int | None = Field(
-        None, ge=1, le=YEAR, description="interval: between slots; upstream: while no run has told a better instant"
-    )
-    offset_seconds: int = Field(0, ge=-YEAR, le=YEAR)
-    min_seconds: int | None = Field(None, ge=1, le=YEAR, description="upstream: between two slots at the least")
-    max_seconds: int | None = Field(None, ge=1, le=YEAR, description="upstream: at the most")
-    cron: str | None = Field(
-        None,
-        max_length=200,
-        pattern=r"^[^\x00]*$",
-        description="Five fields as in crontab, or six with the seconds first. What clocks leap over comes as they "
-        "have leapt; what they show twice comes the first time",
-    )
-    zone: str | None = Field(None, max_length=100, pattern=r"^[^\x00]*$", description="An IANA time zone")
-    at: Moment | None = Field(None, description="once: when")
-    start_at: Moment | None = Field(None, description="No slot comes before")
-    end_at: Moment | None = Field(None, description="No slot comes then or later")
-    action: Literal["ingest", "reconcile"] = Field(
-        "ingest", description="ingest: read a dataset anew; reconcile: take up what was accepted but never finished"
-    )
-    dataset: Dataset | None = Field(None, description="ingest: what to read")
-    scope: CommandScope = CommandScope()
-    overlap: Overlap = Field(
-        "skip", description="What a slot does whose last run still reads: nothing, wait (one of them), or fire as well"
-    )
-    catchup: Literal["none", "latest", "all"] = Field(
-        "latest",
-        description="Which slots fire that came while no scheduler ran: none later than a minute, the newest, all",
-    )
-    catchup_seconds: int | None = Field(None, ge=1, le=YEAR, description="What is later than this does not fire")
-    jitter_seconds: int = Field(0, ge=0, le=86_400, description="Slots are due so much later at the most")
-    pause_after_failures: int | None = Field(None, ge=1, le=1_000, description="Failed runs in a row that pause it")
-
-
-class ScheduleBody(ScheduleDefinition):
-    """A definition, and whether it is at work."""
-
-    paused: bool = Field(False, strict=True)  # noqa: FBT003
-    note: Note = None
-
-
-class NewSchedule(ScheduleBody):
-    """A schedule that does not exist yet."""
-
-    schedule_id: NewScheduleId | None = Field(None, description="Made up when absent")
-
-
-class SchedulePatch(BaseModel):
-    """Any members of a schedule, as a JSON merge patch (RFC 7396): null takes a member's default."""
-
-    model_config = ConfigDict(extra="allow", json_schema_extra={"examples": [{"every_seconds": 600}, {"note": None}]})
+    force: bool = Field(False, description="Also if the schedules then ask for more than upstream grants")  # noqa: FBT003
 
 
 class Pausing(BaseModel):
@@ -157,6 +68,7 @@ class Slot(Shown):
     decided_at: Instant = Field(description="When it fired or was skipped, on the database's clock")
     lateness_ms: int
     request_id: UUID | None = Field(description="The request that caused it: a trigger or a backfill")
+    event_id: UUID | None = Field(description="The ce_id of what it emitted; null where it emitted nothing")
     run: SlotRun | None = Field(description="The run it caused; null where it caused none")
 
 
@@ -175,9 +87,10 @@ class Schedule(Shown):
     at: Instant | None
     start_at: Instant | None
     end_at: Instant | None
-    action: Literal["ingest", "reconcile"]
+    action: Action
     dataset: str | None
     scope: dict[str, int]
+    emits: Emission = Field(description="What is published when a slot fires")
     overlap: Overlap
     catchup: Literal["none", "latest", "all"]
     catchup_seconds: int | None
@@ -249,6 +162,7 @@ class Triggered(Shown):
 
     slot_at: Instant
     run_id: UUID | None
+    event_id: UUID = Field(description="The ce_id of what it emitted")
 
 
 class Skipping(Shown):

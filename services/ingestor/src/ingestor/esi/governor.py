@@ -172,6 +172,10 @@ class Governor:
                 return pause
         return None
 
+    def routes_of(self, group: str) -> list[str]:
+        """The routes whose answers named this token bucket."""
+        return sorted(each for each, of in self._groups.items() if of == group)
+
     async def _turn(self, share: Share) -> None:
         """Wait until whoever makes room takes a slot for us."""
         turn: asyncio.Future[None] = asyncio.get_running_loop().create_future()

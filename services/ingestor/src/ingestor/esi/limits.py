@@ -42,12 +42,14 @@ REPLICAS = """
 SELECT count(*) FROM pg_stat_activity WHERE application_name = $1 AND datname = current_database()
 """
 OBSERVE = """
-/* limits.observe */
-INSERT INTO upstream_limits (name, remaining, allowance, resets_at)
-VALUES ($1, $2, $3, clock_timestamp() + $4 * interval '1 second')
+/* limits.observe: each replica knows of the routes that it has asked */
+INSERT INTO upstream_limits AS l (name, remaining, allowance, resets_at, window_seconds, routes)
+VALUES ($1, $2, $3, clock_timestamp() + $4 * interval '1 second', $5, $6)
 ON CONFLICT (name) DO UPDATE
    SET remaining = excluded.remaining, allowance = excluded.allowance, resets_at = excluded.resets_at,
-       observed_at = clock_timestamp()
+       window_seconds = excluded.window_seconds, observed_at = clock_timestamp(),
+       routes = CASE WHEN l.routes @> excluded.routes THEN l.routes
+                     ELSE ARRAY(SELECT unnest(l.routes) UNION SELECT unnest(excluded.routes) ORDER BY 1) END
 """
 
 
@@ -101,10 +103,12 @@ class SharedLimits:
         errors = self._governor.errors
         left = errors.left(now)
         if left is not None:
-            await connection.execute(OBSERVE, EVERYTHING, left, ERRORS_ALLOWED, max(errors.resets_at - now, 0.0))
+            resets_in = max(errors.resets_at - now, 0.0)
+            await connection.execute(OBSERVE, EVERYTHING, left, ERRORS_ALLOWED, resets_in, None, None)
         for group, bucket in self._governor.buckets.items():
             resets_in = max(bucket.observed_at + bucket.window_seconds - now, 0.0)
-            await connection.execute(OBSERVE, group, bucket.left(now), bucket.allowance, resets_in)
+            window, routes = int(bucket.window_seconds), self._governor.routes_of(group)
+            await connection.execute(OBSERVE, group, bucket.left(now), bucket.allowance, resets_in, window, routes)
 
     @asynccontextmanager
     async def _connection(self) -> AsyncIterator[Any]:

@@ -10,7 +10,8 @@ import msgspec
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from common.database import asyncpg_connection
-from common.slots import Definition, slots_of, upstream_of
+from common.events import Event
+from common.slots import Definition, event_id, event_of, slots_of, upstream_of
 from scheduler.domain.fates import Rules
 from scheduler.domain.plan import Standing
 from scheduler.stores.schedules import definition_of
@@ -41,14 +42,15 @@ ONE = f"""
 """
 RECORD = """
 /* schedules.record */
-INSERT INTO schedule_slots (schedule_id, slot_at, fate, decided_at, lateness_ms, run_id, request_id)
-SELECT *, $7::uuid FROM unnest($1::text[], $2::timestamptz[], $3::text[], $4::timestamptz[], $5::int[], $6::uuid[])
+INSERT INTO schedule_slots (schedule_id, slot_at, fate, decided_at, lateness_ms, run_id, event_id, request_id)
+SELECT *, $8::uuid
+  FROM unnest($1::text[], $2::timestamptz[], $3::text[], $4::timestamptz[], $5::int[], $6::uuid[], $7::uuid[])
 ON CONFLICT (schedule_id, slot_at) DO {conflict} RETURNING schedule_id, slot_at
 """
 _KEEP = "NOTHING"
 # What fired stays what it was: a backfill repeats nothing.
 _BACKFILL = """UPDATE SET fate = excluded.fate, decided_at = excluded.decided_at, lateness_ms = excluded.lateness_ms,
-    run_id = excluded.run_id, request_id = excluded.request_id
+    run_id = excluded.run_id, event_id = excluded.event_id, request_id = excluded.request_id
  WHERE schedule_slots.fate NOT IN ('fired', 'backfilled')"""
 MOVE_ON = """
 /* schedules.move_on */
@@ -93,11 +95,12 @@ class Ahead:
 
 @dataclass(frozen=True, slots=True)
 class Claimed:
-    """A schedule in our hands until the transaction ends."""
+    """A schedule in our hands until the transaction ends; `emits` where that is neither a command nor a look."""
 
     definition: Definition
     standing: Standing
     version: int
+    emits: Event | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,6 +113,11 @@ class Line:
     fate: str
     decided_at: datetime
     run_id: UUID | None
+
+    @property
+    def event_id(self) -> UUID | None:
+        """The id of what it emitted, if it did."""
+        return event_id(self.schedule_id, self.slot_at) if self.fate in {"fired", "backfilled"} else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,6 +169,7 @@ async def record(
         [line.decided_at for line in lines],
         [_bounded(line.decided_at - line.due_at) for line in lines],
         [line.run_id for line in lines],
+        [line.event_id for line in lines],
         request_id,
     )
     return {(row[0], row[1]) for row in rows}
@@ -201,7 +210,8 @@ async def _claim(
     for row in await (await asyncpg_connection(connection)).fetch(statement, *arguments):
         try:
             definition = definition_of(row)
-            claimed.append(Claimed(definition, standing_of(definition, row), row["version"]))
+            emits = None if definition.emits is None else event_of(definition.emits)
+            claimed.append(Claimed(definition, standing_of(definition, row), row["version"], emits))
         except (ValueError, LookupError, msgspec.MsgspecError) as error:
             unreadable[row["schedule_id"]] = str(error)
     return claimed, unreadable

@@ -14,7 +14,7 @@ from common.tables import schedule_answers
 OURS = text("SELECT pg_try_advisory_xact_lock(hashtextextended('freeport schedule requests', 0))")
 PENDING = text("""
 /* requests.pending: one that nobody answered for a day is void; who asked has long been told that it waits */
-SELECT request_id, schedule_id, control, body, if_version FROM schedule_requests r
+SELECT request_id, schedule_id, control, body, if_version, scopes FROM schedule_requests r
  WHERE requested_at > now() - interval '1 day'
    AND NOT EXISTS (SELECT FROM schedule_answers a WHERE a.request_id = r.request_id)
  ORDER BY requested_at, request_id LIMIT 1
@@ -24,13 +24,14 @@ FORGET = text("DELETE FROM schedule_answers WHERE answered_at < now() - interval
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """A control that somebody asked for."""
+    """A control that somebody asked for, and what the asker's key may do."""
 
     request_id: UUID
     schedule_id: str
     control: str
     body: dict[str, Any]
     if_version: int | None
+    scopes: list[str]
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, TypeVar
 
 import msgspec
 from sqlalchemy import delete, func, insert, select, update
@@ -10,13 +10,15 @@ from sqlalchemy.dialects.postgresql import insert as insert_or
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from common.events import Dataset, Scope
-from common.slots import Definition
+from common.slots import Definition, Emission
 from common.tables import schedule_versions, schedules
 
 CHANNEL = "freeport_schedules"
 """NOTIFY on it when a schedule was added or changed, or somebody asks something of one."""
 
-_COPIED = tuple(name for name in Definition.__struct_fields__ if name not in {"dataset", "scope"})
+T = TypeVar("T")
+
+_COPIED = tuple(name for name in Definition.__struct_fields__ if name not in {"dataset", "scope", "emits"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,17 +121,23 @@ def columns(definition: Definition) -> dict[str, Any]:
         **{name: getattr(definition, name) for name in _COPIED},
         "dataset": definition.dataset and definition.dataset.value,
         "scope": msgspec.to_builtins(definition.scope),
+        "emits": None if definition.emits is None else msgspec.to_builtins(definition.emits),
     }
 
 
 def definition_of(row: Any) -> Definition:
     """The definition in a row of `schedules`. Raises ValueError if it cannot be read."""
-    scope = row["scope"]
     return Definition(
         **{name: row[name] for name in _COPIED},
         dataset=row["dataset"] and Dataset(row["dataset"]),
-        scope=msgspec.json.decode(scope, type=Scope) if isinstance(scope, str) else msgspec.convert(scope, Scope),
+        scope=_read(row["scope"], Scope),
+        emits=row["emits"] and _read(row["emits"], Emission),
     )
+
+
+def _read(value: Any, kind: type[T]) -> T:
+    """A column of JSON, which asyncpg hands over as text."""
+    return msgspec.json.decode(value, type=kind) if isinstance(value, str) else msgspec.convert(value, kind)
 
 
 async def _newest_version(connection: AsyncConnection, schedule_id: str) -> int:
