@@ -100,6 +100,18 @@ async def test_a_fired_slot_without_a_run_is_adopted(offline: Ingestion) -> None
     assert (await offline.run(run_id)).source == "schedule"
 
 
+async def test_what_is_committed_after_a_look_that_it_is_older_than_is_adopted_by_the_next(offline: Ingestion) -> None:
+    assert await sent_again(offline) == []
+    run_id = new_id()
+    await offline.execute(
+        "INSERT INTO ingest_requests (run_id, dataset, scope, force, accepted_at)"
+        " VALUES (:id, 'universe', '{}', false, now() - interval '9 minutes')",
+        id=run_id,
+    )
+
+    assert await sent_again(offline) == [run_id]
+
+
 async def test_a_slot_without_a_run_is_adopted_as_what_its_schedule_was_then_though_that_is_deleted(
     offline: Ingestion,
 ) -> None:

@@ -11,6 +11,7 @@ from common.logs import get_logger
 from common.messaging.delivery import Delivery, forget_old
 from common.messaging.outbox import Outbox
 from ingestor.datasets import Backlog
+from ingestor.domain.looks import Looks
 from ingestor.domain.retrying import MAX_RUN_ATTEMPTS
 from ingestor.esi import cache
 from ingestor.esi.precedence import Precedence
@@ -33,16 +34,19 @@ class ScheduleDueHandler:
         self._runs = runs
         self._outbox = outbox
         self._precedence = precedence
+        self._looks = Looks()
 
     async def __call__(self, delivery: Delivery[ScheduleDue]) -> None:
         slot = delivery.event
         if slot.dataset is Dataset.CONTRACTS:
             self._precedence.expect()
+        if slot.action == "reconcile":
+            async with delivery.transaction() as connection:
+                looks = await self._reconcile(connection)
+            self._looks = looks  # now that it is committed what was found
+            return
         async with delivery.transaction() as connection:
-            if slot.action == "reconcile":
-                await self._reconcile(connection)
-            else:
-                await self._request(connection, slot)
+            await self._request(connection, slot)
 
     async def _request(self, connection: AsyncConnection, slot: ScheduleDue) -> None:
         if slot.dataset is None or slot.run_id is None:
@@ -51,9 +55,9 @@ class ScheduleDueHandler:
         await self._runs.queue(connection, Run(slot.run_id, command), source="schedule")
         await self._outbox.write(connection, [command])
 
-    async def _reconcile(self, connection: AsyncConnection) -> None:
+    async def _reconcile(self, connection: AsyncConnection) -> Looks:
         """Send again what is overdue; give up what was tried too often."""
-        left = await unfinished(connection)
+        left = await unfinished(connection, self._looks)
         for row in left.runs:
             if row.attempts >= MAX_RUN_ATTEMPTS:
                 await self._runs.end(connection, row.run_id, "failed", reason=f"gave up after {row.attempts} attempts")
@@ -66,6 +70,7 @@ class ScheduleDueHandler:
         if left.runs or left.contracts:
             contracts = sum(len(ids) for ids in left.contracts.values())
             log.info("taken up again", runs=len(left.runs), contracts=contracts)
+        return left.looks
 
     async def _work_off(self, connection: AsyncConnection, dataset: Dataset) -> None:
         command = IngestRequested(dataset=dataset, run_id=new_id())
