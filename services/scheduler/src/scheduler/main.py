@@ -24,6 +24,8 @@ log = get_logger(__name__)
 NAME = "scheduler"
 FROZEN_AFTER = "5s"
 """Its transactions take a moment: what a frozen replica holds must soon be another's to fire."""
+TOLD_WITHIN_MS = 500
+"""What a run tells is of a slot to come, in seconds at the soonest."""
 
 
 async def serve() -> None:
@@ -34,7 +36,8 @@ async def serve() -> None:
     outbox = Outbox(NAME)
     clockwork = Clockwork(engine, outbox, settings)
     relay = Relay(NAME, settings, settings)
-    consumers = Consumers([Subscription(RunTold, run_told)], engine=engine, outbox=outbox, kafka=settings)
+    told = Subscription(RunTold, run_told, fetch_wait_ms=TOLD_WITHIN_MS)
+    consumers = Consumers([told], engine=engine, outbox=outbox, kafka=settings)
     heartbeat = Heartbeat(
         engine,
         NAME,

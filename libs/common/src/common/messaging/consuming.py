@@ -26,6 +26,7 @@ from common.messaging import cloudevents
 from common.messaging.dead_letters import Record, set_aside
 from common.messaging.delivery import Delivery, handled
 from common.messaging.epochs import one_epoch
+from common.messaging.listening import listen
 from common.messaging.outbox import Outbox
 from common.service import together
 from common.settings import KafkaSettings
@@ -60,6 +61,8 @@ class Subscription(Generic[E]):
     concurrency: int = 1
     only: Callable[[E], bool] | None = None
     group: str = ""
+    fetch_wait_ms: int = 0
+    """How long a fetch waits for messages at the least, where nobody is in a hurry: an empty one costs, too."""
 
     @property
     def name(self) -> str:
@@ -105,7 +108,7 @@ class Consumers:
         await self._topics_exist()
         try:
             await self.broker.connect()
-            await asyncio.gather(*(subscriber.start() for subscriber in self._subscribers.values()))
+            await asyncio.gather(*(listen(subscriber) for subscriber in self._subscribers.values()))
             log.info("consuming", topics=list(self._subscribers))
             await together(self._until_failed(), one_epoch(self._engine))
         finally:
@@ -157,7 +160,7 @@ class Consumers:
             batch=True,
             max_records=subscription.batch,
             batch_timeout_ms=self._kafka.kafka_fetch_max_wait_ms,
-            fetch_max_wait_ms=self._kafka.kafka_fetch_max_wait_ms,
+            fetch_max_wait_ms=max(self._kafka.kafka_fetch_max_wait_ms, subscription.fetch_wait_ms),
             session_timeout_ms=self._kafka.kafka_session_timeout_ms,
             heartbeat_interval_ms=self._kafka.kafka_heartbeat_interval_ms,
             no_reply=True,
