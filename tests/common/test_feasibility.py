@@ -17,6 +17,7 @@ from common.slots import (
     Demand,
     Emission,
     Known,
+    asks_upstream,
     balances,
     delay,
     densest,
@@ -190,7 +191,10 @@ def test_what_was_measured_beats_what_is_known_and_that_an_estimate() -> None:
 def test_every_dataset_has_a_route_and_an_estimate_or_asks_for_nothing() -> None:
     assert set(Dataset) - set(ROUTES) == {Dataset.HISTORY}
     assert set(ROUTES) == {*ESTIMATES, Dataset.CONTRACTS}
-    assert Known().costs(Definition(name="x", kind="once", dataset=Dataset.HISTORY)) == []
+    for dataset in Dataset:
+        definition = Definition(name="x", kind="once", dataset=dataset)
+        assert asks_upstream(definition) == bool(Known().costs(definition)) == (dataset is not Dataset.HISTORY)
+    assert asks_upstream(Definition(name="x", kind="once", action="reconcile"))
 
 
 def test_a_probe_of_what_is_gone_is_an_error_and_costs_as_much() -> None:

@@ -171,6 +171,19 @@ async def test_a_bucket_that_upstream_told_of_is_kept_to(engine: AsyncEngine, ke
     assert refused.status == 409
 
 
+async def test_a_bucket_that_is_known_from_documents_is_as_large_as_upstream_tells(
+    engine: AsyncEngine, ask: Any
+) -> None:
+    bucket = {"name": "market-order", "allowance": 3_000, "window_seconds": 900, "routes": []}
+    async with engine.begin() as connection:
+        await connection.execute(insert(upstream_limits).values(bucket))
+
+    refused = await ask("create", "mine", body_of(prices(225)))
+
+    (budget,) = refused.result["budgets"]
+    assert (budget["group"], budget["allowed"], budget["wanted"]) == ("market-order", 2_700, 3_200)
+
+
 async def test_what_cannot_be_read_stands_in_nobody_s_way(kept: Schedules, ask: Any) -> None:
     await kept.add(interval(60), "weather")
     await kept.change("weather", dataset="weather")

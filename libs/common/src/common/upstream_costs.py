@@ -90,7 +90,7 @@ async def picture(raw: Any, *, without: str | None = None, beside: Definition | 
     )
     lifetimes = {row["region_id"]: row["lifetime_seconds"] for row in read if row["lifetime_seconds"] > 0}
     now = await raw.fetchval("SELECT clock_timestamp()")
-    empty = Picture(now, [MARKET_ORDER, *await _budgets(raw)], [], known, lifetimes)
+    empty = Picture(now, await _budgets(raw), [], known, lifetimes)
     demands = [demand for row in await raw.fetch(ASKED, without) if (demand := _demand(empty, row)) is not None]
     return Picture(now, empty.budgets, demands, known, lifetimes)
 
@@ -114,10 +114,13 @@ def _read_key(row: Any) -> tuple[Dataset, Scope] | None:
 
 
 async def _budgets(raw: Any) -> list[Budget]:
-    return [
-        Budget(row["name"], row["window_seconds"], row["allowance"], routes=frozenset(row["routes"] or ()))
-        for row in await raw.fetch(LIMITS)
-    ]
+    """The bucket that upstream's documents tell of, and those that it told of itself, which may be the same."""
+    found = {MARKET_ORDER.group: MARKET_ORDER}
+    for row in await raw.fetch(LIMITS):
+        before = found.pop(row["name"], None)
+        routes = frozenset(row["routes"] or ()) | (before.routes if before is not None else frozenset())
+        found[row["name"]] = Budget(row["name"], row["window_seconds"], row["allowance"], routes=routes)
+    return list(found.values())
 
 
 def _demand(of: Picture, row: Any) -> Demand | None:

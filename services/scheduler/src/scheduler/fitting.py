@@ -7,7 +7,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from common import upstream_costs
 from common.database import asyncpg_connection
 from common.logs import get_logger
-from common.slots import Definition, Overdraft, Share, balances, overdrafts
+from common.slots import Definition, Overdraft, Share, asks_upstream, balances, overdrafts
 from scheduler.stores.requests import Answer, Request
 
 log = get_logger(__name__)
@@ -23,7 +23,7 @@ async def refusal(
 
     One that asks for no more than `before`, as it was at work until now, is never refused.
     """
-    if request.body.get("force"):
+    if request.body.get("force") or not asks_upstream(definition):
         return None
     picture = await upstream_costs.picture(
         await asyncpg_connection(connection), without=request.schedule_id, beside=definition

@@ -1,7 +1,7 @@
 """When slots come: pure arithmetic that whoever fires, previews or audits them shares."""
 
 from common.slots.audit import Audit, Finding, Findings, Governed, Seen, spans
-from common.slots.costs import Cost, Known
+from common.slots.costs import Cost, Known, asks_upstream
 from common.slots.cron import Cron, CronError
 from common.slots.definition import Catchup, Definition, Kind, Overlap, faults, slots_of, upstream_of
 from common.slots.emission import EVENTS, Action, Emission, EmissionError, Meant, event_id, event_of, meant_by
@@ -52,6 +52,7 @@ __all__ = [
     "Share",
     "Slots",
     "Upstream",
+    "asks_upstream",
     "balances",
     "delay",
     "densest",

@@ -87,5 +87,10 @@ class Known:
         return ESTIMATES[dataset]
 
 
+def asks_upstream(definition: Definition) -> bool:
+    """Whether its slots ask for anything at all, whatever is known of costs."""
+    return definition.action == "reconcile" or bool(Known().costs(definition))
+
+
 def _cost(dataset: Dataset, requests: float, *, steadily: bool = False) -> Cost:
     return Cost(ROUTES[dataset], requests, requests * ERRORS_PER_REQUEST.get(dataset, 0.0), steadily)
