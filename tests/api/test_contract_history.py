@@ -52,6 +52,17 @@ async def test_a_life_is_told_from_the_first_sighting_to_what_became_of_it(api: 
     ]
 
 
+async def test_the_reading_of_its_items_is_told_with_what_it_was_found_to_be(api: ServedApi, rows: MarketRows) -> None:
+    held = {"label": "Rifter", "composition": "single", "contains_ship": True, "items_offered": 1, "items_requested": 0}
+    await rows.contract(1, listed_at=NOW - 9 * HOUR, items_read_at=NOW - 9 * HOUR, **held)
+    await rows.contract(2, listed_at=NOW - 9 * HOUR, **held)
+
+    assert await happened(api) == [("listed", {"region_id": 10000002}), ("enriched", held)]
+    assert await happened(api, 2) == [("listed", {"region_id": 10000002})]
+    shown = [(await api.get(f"/api/v1/contracts/{contract_id}")).content["items_read_at"] for contract_id in (1, 2)]
+    assert shown == [(NOW - 9 * HOUR).isoformat(), None]
+
+
 async def test_what_vanished_before_changes_were_kept_is_told_by_the_contract_itself(
     api: ServedApi, rows: MarketRows
 ) -> None:

@@ -9,6 +9,7 @@ from uuid import UUID
 import pytest
 from sqlalchemy.ext.asyncio import AsyncEngine
 
+from common import clock
 from common.events import ContractEnriched, Dataset, IngestRequested, ItemsWanted, RunFinished, Scope
 from common.ids import new_id
 from common.tables.contracts import CATEGORY_FACET, GROUP_FACET
@@ -67,6 +68,7 @@ async def test_items_are_stored_once_and_told_once_however_often_they_are_delive
             2,
         )
         assert row.facets == [34, GROUP_FACET + 18, CATEGORY_FACET + 4]
+        assert row.listed_at < row.items_read_at < clock.now()
         assert await ingestor.value("SELECT count(*) FROM contract_items") == 1
         assert len(await ingestor.sent(ContractEnriched)) == 1
         (finished,) = await ingestor.sent(RunFinished)

@@ -75,6 +75,7 @@ async def test_a_region_is_summarised_anew_from_what_is_stored_without_a_request
     run = await offline.run(run_id)
     assert (run.state, run.fetched, run.changed, run.unchanged, run.upstream_requests) == ("succeeded", 2, 2, 0, 0)
     assert [told.label for told in await offline.sent(ContractEnriched)] == ["Rifter", "Merlin"]
+    assert await offline.value("SELECT count(items_read_at) FROM contracts") == 0
 
     again = await offline.run(await replay(offline, FORGE))
 
@@ -132,6 +133,7 @@ async def test_by_force_stored_items_are_read_again_and_stand_until_then(engine:
 
         assert await labels(ingestor) == {1: "Merlin"}
         assert await ingestor.value("SELECT type_id FROM contract_items") == MERLIN
+        assert await ingestor.value("SELECT count(items_read_at) FROM contracts") == 1
         run = await ingestor.run(run_id)
         assert (run.state, run.items_wanted, run.items_done, run.fetched) == ("succeeded", 1, 1, 0)
 

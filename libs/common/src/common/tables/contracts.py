@@ -122,6 +122,8 @@ contracts = Table(
     instant("items_sent_at", nullable=True),
     instant("items_due_at", nullable=True),
     Column("items_error", Text),
+    # Since when it holds what is stored; null where an older release read it.
+    instant("items_read_at", nullable=True),
     Column("enrichment_version", SmallInteger),
     # What a list shows of it, derived when its items are read.
     Column("label", Text),

@@ -60,7 +60,7 @@ WITH held AS MATERIALIZED ({_HELD}), lines AS (
            c.title, c.label, c.composition, c.contains_ship, c.is_blueprint_copy, c.runs, c.material_efficiency,
            c.time_efficiency, c.packaged_volume, c.value_buy, c.value_sell, c.value_average, c.value_lines,
            c.value_lines_priced, c.value_ratio, c.date_issued, c.date_expired, c.listed_at, c.delisted_at, c.outcome,
-           c.items_state,
+           c.items_state, c.items_read_at,
            CASE WHEN c.type = 'auction' THEN json_build_object(
                'count', c.bids_count, 'highest', c.highest_bid,
                'latest_at', (SELECT max(date_bid) FROM bids b WHERE b.contract_id = c.contract_id)) END AS bids,

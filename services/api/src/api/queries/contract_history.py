@@ -9,15 +9,20 @@ WITH happened AS (
     SELECT listed_at AS at, 1 AS place, 'listed' AS event, json_build_object('region_id', region_id) AS details
       FROM contracts WHERE contract_id = $1
     UNION ALL
-    SELECT date_bid, 2, 'bid', json_build_object('bid_id', bid_id, 'amount', amount) FROM bids WHERE contract_id = $1
+    SELECT items_read_at, 2, 'enriched', json_build_object(
+               'label', label, 'composition', composition, 'contains_ship', contains_ship,
+               'items_offered', items_offered, 'items_requested', items_requested)
+      FROM contracts WHERE contract_id = $1 AND items_read_at IS NOT NULL
     UNION ALL
-    SELECT changed_at, 3, change, jsonb_strip_nulls(details - 'contract_id' - 'region_id')::json
+    SELECT date_bid, 3, 'bid', json_build_object('bid_id', bid_id, 'amount', amount) FROM bids WHERE contract_id = $1
+    UNION ALL
+    SELECT changed_at, 4, change, jsonb_strip_nulls(details - 'contract_id' - 'region_id')::json
       FROM contract_changes WHERE contract_id = $1
     UNION ALL
-    SELECT date_expired, 4, 'expired', '{}' FROM contracts
+    SELECT date_expired, 5, 'expired', '{}' FROM contracts
      WHERE contract_id = $1 AND date_expired <= least(now(), coalesce(delisted_at, 'infinity'))
     UNION ALL
-    SELECT delisted_at, 5, 'delisted', json_build_object('outcome', outcome) FROM contracts
+    SELECT delisted_at, 6, 'delisted', json_build_object('outcome', outcome) FROM contracts
      WHERE contract_id = $1 AND delisted_at IS NOT NULL AND 'delisted' IS DISTINCT FROM (
            SELECT change FROM contract_changes WHERE contract_id = $1 AND change IN ('delisted', 'relisted')
             ORDER BY changed_at DESC LIMIT 1)

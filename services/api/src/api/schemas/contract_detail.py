@@ -108,6 +108,7 @@ class ContractDetail(ContractBase):
         " It may be a thousandth off the values of the lines, which are of this moment"
     )
     listed_at: Instant = Field(description="When it was first seen")
+    items_read_at: Instant | None = Field(description="When its items were read; null: not yet, or nobody noted when")
     bids: BidsInBrief | None = Field(description="Null unless it is an auction")
     links: ContractLinks
     items_offered: list[ContractItem]
@@ -139,9 +140,10 @@ class Event(Shown):
     """Something that happened to a contract."""
 
     at: Instant
-    event: Literal["listed", "bid", "changed", "expired", "delisted", "relisted", "outcome"] = Field(
-        description="listed: first seen; changed: its public face, which `details` gives in full; expired: its time was"
-        " over; delisted: missing from a complete list; relisted: there again; outcome: found out what became of it"
+    event: Literal["listed", "enriched", "bid", "changed", "expired", "delisted", "relisted", "outcome"] = Field(
+        description="listed: first seen; enriched: its items were read; changed: its public face, which `details` gives"
+        " in full; expired: its time was over; delisted: missing from a complete list; relisted: there again; outcome:"
+        " found out what became of it"
     )
     details: dict[str, Any] = Field(description="What there is to tell of it, in the words of the event on Kafka")
 
@@ -164,6 +166,17 @@ class ContractHistory(Shown):
                             "at": "2026-11-22T06:18:36.74+00:00",
                             "event": "listed",
                             "details": {"region_id": 10000043},
+                        },
+                        {
+                            "at": "2026-11-22T06:18:38.02+00:00",
+                            "event": "enriched",
+                            "details": {
+                                "label": "Hoarder",
+                                "composition": "single",
+                                "contains_ship": True,
+                                "items_offered": 1,
+                                "items_requested": 0,
+                            },
                         },
                         {
                             "at": "2026-11-22T07:20:05.1+00:00",

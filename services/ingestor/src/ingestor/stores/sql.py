@@ -200,9 +200,10 @@ DELETE FROM contract_items WHERE contract_id = ANY($1::bigint[])
 """
 
 SUMMARISE = """
-/* items.summarise */
+/* items.summarise: whatever was wanted has just been read */
 UPDATE contracts c
-   SET items_state = 'stored', items_error = NULL, items_due_at = NULL, enrichment_version = $1,
+   SET items_read_at = CASE WHEN c.items_state = 'wanted' THEN now() ELSE c.items_read_at END,
+       items_state = 'stored', items_error = NULL, items_due_at = NULL, enrichment_version = $1,
        label = s.label, composition = s.composition, contains_ship = s.contains_ship,
        items_offered = s.items_offered, items_requested = s.items_requested, is_blueprint_copy = s.is_blueprint_copy,
        material_efficiency = s.material_efficiency, time_efficiency = s.time_efficiency, runs = s.runs,
