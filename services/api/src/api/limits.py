@@ -18,10 +18,13 @@ IPV6_PREFIX = 64
 
 @dataclass(frozen=True, slots=True)
 class Grant:
-    """What a bucket says to a request: `wait` is 0 if it may pass, else the seconds until one would."""
+    """What a bucket says to a request: `wait` is 0 if it may pass, else the seconds until one would.
+
+    `remaining` more may pass within `window` seconds: until the bucket is full; of an empty one, until the next may.
+    """
 
     remaining: int
-    full_in: float
+    window: float
     wait: float
 
 
@@ -42,13 +45,14 @@ class Buckets:
         full_at = max(self._full_at.get(name, at), at)
         wait = full_at + self._interval - at - self._depth
         if wait > 1e-9:  # noqa: PLR2004 - below that it is the arithmetic's rounding
-            return Grant(0, full_at - at, wait)
+            return Grant(0, wait, wait)
         full_at += self._interval
         self._full_at[name] = full_at
         self._full_at.move_to_end(name)
         if len(self._full_at) > self._most:
             self._full_at.popitem(last=False)
-        return Grant(math.floor((at + self._depth - full_at) / self._interval + 1e-6), full_at - at, 0)
+        remaining = math.floor((at + self._depth - full_at) / self._interval + 1e-6)
+        return Grant(remaining, full_at - at if remaining else wait + self._interval, 0)
 
 
 class Clients:

@@ -1,6 +1,9 @@
 """Nobody asks so much that others wait: each client address has a quota, and is told of it.
 
-The fields are those of draft-ietf-httpapi-ratelimit-headers-10, and so is the problem's type.
+The fields are those of draft-ietf-httpapi-ratelimit-headers-11 (May 2026), and so is the problem's type: lists of
+structured fields (RFC 9651), `RateLimit-Policy: "address";q=500;w=10` with quota and window, `RateLimit:
+"address";r=499;t=1` with what is left of it and for how many seconds. `Retry-After` never ends before that time, which
+the draft asks for in its section 6.
 """
 
 import math
@@ -17,7 +20,11 @@ ORDER = 3
 """Outside of the kept answers, for those count as well; inside of what measures, so that refusals are seen."""
 POLICY = "address"
 UNLIMITED = ("/health", "/metrics")
-QUOTA_EXCEEDED = "https://iana.org/assignments/http-problem-types#quota-exceeded"
+QUOTA_EXCEEDED = {
+    "type": "https://iana.org/assignments/http-problem-types#quota-exceeded",
+    "title": "Request cannot be satisfied as assigned quota has been exceeded",
+    "violated-policies": [POLICY],
+}
 
 
 class Limiting:
@@ -36,7 +43,7 @@ class Limiting:
             await self._app(scope, receive, send)
             return
         grant = self._buckets.take(name, at=time.monotonic())
-        remaining = f'"{POLICY}";r={grant.remaining};t={math.ceil(grant.full_in)}'.encode()
+        remaining = f'"{POLICY}";r={grant.remaining};t={math.ceil(grant.window)}'.encode()
         said = [(b"ratelimit-policy", self._policy), (b"ratelimit", remaining)]
 
         async def telling(message: Message) -> None:
@@ -63,8 +70,7 @@ async def _refuse(grant: Grant, scope: Scope, receive: Receive, send: Send) -> N
         429,
         f"This address asks too often; the next request will pass in {seconds} s",
         headers={"Retry-After": str(seconds), "Cache-Control": "no-store"},
-        type=QUOTA_EXCEEDED,
-        **{"violated-policies": [POLICY]},
+        **QUOTA_EXCEEDED,
     )
     await answer(scope, receive, send)
 
