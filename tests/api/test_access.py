@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import re
 from datetime import timedelta
 
 import pytest
@@ -17,6 +18,18 @@ from support.served_api import Reply, ServedApi
 COMMAND = {"dataset": "names"}
 INGEST = "/api/v1/data/ingest"
 HOOKS = "/api/v1/system/hooks"
+JSON = {"Content-Type": "application/json"}
+STRANGE: tuple[tuple[str, str | None, dict[str, str]], ...] = (
+    ("", None, {}),
+    ("", "{", JSON),
+    ("", "[]", JSON),
+    ("", '{"dataset": "wares"}', JSON),
+    ("", "x" * 70_000, JSON),
+    ("", "x", {"Content-Type": "text/xml"}),
+    ("", "{}", {**JSON, "Idempotency-Key": "", "If-Match": "x"}),
+    ("?nothing=1&count=x", "{}", JSON),
+)
+"""Queries, bodies and headers that nothing takes."""
 
 
 async def made(engine: AsyncEngine, *scopes: Scope, life: timedelta | None = None) -> Token:
@@ -122,6 +135,39 @@ async def test_a_key_is_asked_for_before_anything_is_said_of_the_request(api: Se
     ]
 
     assert {reply.status for reply in replies} == {401}
+
+
+@pytest.mark.parametrize("authorization", [None, "Bearer x"])
+async def test_a_stranger_learns_nothing_of_what_any_protected_operation_takes(
+    api: ServedApi, authorization: str | None
+) -> None:
+    shown = {} if authorization is None else {"Authorization": authorization}
+    document = (await api.get("/openapi.json")).content
+    protected = {
+        f"{method.upper()} {path}"
+        for path, item in document["paths"].items()
+        for method, operation in item.items()
+        if operation.get("security") and {} not in operation["security"]
+    }
+
+    for operation in protected:
+        method, _, path = operation.partition(" ")
+        place = re.sub(r"{\w+}", "x", path)
+        replies = [
+            await api.ask(method, place + query, data=data, headers={**shown, **headers}, shows_key=False)
+            for query, data, headers in STRANGE
+        ]
+        assert {reply.status for reply in replies} == {401}, operation
+        assert len({reply.content["detail"] for reply in replies}) == 1, operation
+        assert all("errors" not in reply.content for reply in replies), operation
+    assert {operation.partition(" ")[0] for operation in protected} == {"GET", "POST", "PUT", "PATCH", "DELETE"}
+
+
+async def test_a_key_without_the_scope_opens_no_body_either(api: ServedApi, engine: AsyncEngine) -> None:
+    token = await made(engine, Scope.OPERATE)
+    headers = {"Authorization": f"Bearer {token.reveal()}", "Content-Type": "application/json"}
+
+    assert (await api.ask("POST", INGEST, data="{", headers=headers)).status == 403
 
 
 async def test_reading_takes_no_key_and_minds_none(api: ServedApi) -> None:

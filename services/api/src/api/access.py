@@ -1,12 +1,14 @@
 """Who may do more than read: a key, shown as a bearer token, with the scope that the operation requires."""
 
 import asyncio
+from collections.abc import Callable, Coroutine
 from dataclasses import dataclass
 from typing import Annotated, Any
 
 import structlog
-from fastapi import Depends, HTTPException, Request, Security, status
+from fastapi import Depends, HTTPException, Request, Response, Security, status
 from fastapi.openapi.models import HTTPBearer
+from fastapi.routing import APIRoute
 from fastapi.security.base import SecurityBase
 
 from api.dependencies import AppParts
@@ -90,8 +92,28 @@ def Requires(scope: Scope) -> Any:  # noqa: N802 - reads like FastAPI's Depends,
     """Declare that an operation needs a key of `scope`.
 
     Among a route's `dependencies`, or as `Annotated[Holder, Requires(scope)]` where the route wants to know who asks.
+    The router's `route_class` is `KeyFirst` then.
     """
     return Security(Requirement(scope), scopes=[scope.value])
+
+
+class KeyFirst(APIRoute):
+    """Asks for the key before anything else of a request is looked at, so that strangers learn nothing about it.
+
+    FastAPI reads the body before any dependency runs, and those of the whole application run before the route's own.
+    """
+
+    def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
+        handle = super().get_route_handler()
+        calls = [dependency.call for dependency in self.dependant.dependencies]
+        required = [call for call in calls if isinstance(call, Requirement)]
+
+        async def guarded(request: Request) -> Response:
+            for requirement in required:
+                await requirement(request.app.state.parts, await _Bearer()(request))
+            return await handle(request)
+
+        return guarded
 
 
 SeesMachinery = Annotated[bool, Depends(Privilege(Scope.OPERATE))]

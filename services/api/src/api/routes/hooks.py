@@ -1,13 +1,13 @@
 from fastapi import APIRouter
 
-from api.access import Requires
+from api.access import KeyFirst, Requires
 from api.dependencies import AppParts
 from api.problems import problems
 from api.schemas.health import HookShown, HooksShown
 from common.hooks import FUNCTIONS, Hook, Hooks
 from common.keys.tokens import Scope
 
-router = APIRouter()
+router = APIRouter(route_class=KeyFirst)
 
 
 @router.get("", responses=problems(503), dependencies=[Requires(Scope.OPERATE)])

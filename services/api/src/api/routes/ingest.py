@@ -3,7 +3,7 @@ from typing import Annotated
 from fastapi import APIRouter, Depends, Header, Response
 
 from api import acceptance
-from api.access import Requires
+from api.access import KeyFirst, Requires
 from api.answers import JsonAnswer
 from api.dependencies import AppParts, WriteConnection, json_only
 from api.problems import InvalidRequestError, NotYetError, problems
@@ -12,7 +12,7 @@ from api.schemas.runs import IngestCommand, Run
 from common.database import asyncpg_connection
 from common.keys.tokens import Scope
 
-router = APIRouter()
+router = APIRouter(route_class=KeyFirst)
 
 RUNS = "/api/v1/data/runs"
 

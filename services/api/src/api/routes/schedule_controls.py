@@ -3,7 +3,7 @@ from typing import Annotated
 from fastapi import APIRouter, Depends, Response
 
 from api import controlling
-from api.access import Requires
+from api.access import KeyFirst, Requires
 from api.dependencies import AppParts, json_only
 from api.keyring import Holder
 from api.preconditions import IfMatch, version_of
@@ -19,7 +19,7 @@ from api.schemas.schedules import (
 )
 from common.keys.tokens import Scope
 
-router = APIRouter()
+router = APIRouter(route_class=KeyFirst)
 
 MAY = [Requires(Scope.SCHEDULES)]
 Changer = Annotated[Holder, Requires(Scope.SCHEDULES)]

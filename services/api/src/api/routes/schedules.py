@@ -5,7 +5,7 @@ import orjson
 from fastapi import APIRouter, Depends, Query, Response
 
 from api import auditing, budgeting, controlling, defining
-from api.access import Requires
+from api.access import KeyFirst, Requires
 from api.answers import found, joined
 from api.cursors import cursor_after, position_of
 from api.dependencies import AppParts, Parts, ReadConnection, json_only
@@ -31,7 +31,7 @@ from common import clock
 from common.ids import new_id
 from common.keys.tokens import Scope
 
-router = APIRouter()
+router = APIRouter(route_class=KeyFirst)
 
 Count = Annotated[int, Query(ge=1, le=100, description="Slots at the most")]
 CHANGING = [Requires(Scope.SCHEDULES), Depends(json_only)]
