@@ -165,6 +165,9 @@ async def test_numbers_that_are_none_or_too_large_are_refused(api: ServedApi) ->
     wrong += [
         ("issued_after", value) for value in ("yesterday", "2026-01-01T00:00:00", "0001-01-01T00:00:00+14:00", "9" * 30)
     ]
+    wrong += [
+        (name, value) for name in ("issued_after", "expires_before") for value in ("0", "1763795900", "1763795900.5")
+    ]
     accepted = {("volume_min", "1e-9999999"), ("volume_max", "1e-9999999")}
     accepted |= {(f"{name}_{end}", "1e-9999999") for name in ("reward_per_m3", "value_ratio") for end in ("min", "max")}
 

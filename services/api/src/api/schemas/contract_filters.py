@@ -10,6 +10,7 @@ from pydantic import (
     AfterValidator,
     AwareDatetime,
     BaseModel,
+    BeforeValidator,
     Field,
     StringConstraints,
     ValidationInfo,
@@ -17,7 +18,7 @@ from pydantic import (
     field_validator,
 )
 
-from api.schemas.base import Id
+from api.schemas.base import Id, as_written
 
 MOST_ALTERNATIVES = 100
 """So many values one parameter may have."""
@@ -99,7 +100,10 @@ def _attribute(text: str) -> str:
 
 
 Moment = Annotated[
-    AwareDatetime, AfterValidator(_instant_in_range), WithJsonSchema({"type": "string", "format": "date-time"})
+    AwareDatetime,
+    BeforeValidator(as_written),
+    AfterValidator(_instant_in_range),
+    WithJsonSchema({"type": "string", "format": "date-time"}),
 ]
 Words = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=100), AfterValidator(_words)]
 Word = Annotated[str, StringConstraints(max_length=40), AfterValidator(_words)]

@@ -5,9 +5,10 @@ from datetime import UTC, datetime
 from typing import Annotated, Literal
 
 import orjson
-from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field, JsonValue
+from pydantic import AfterValidator, AwareDatetime, BaseModel, BeforeValidator, ConfigDict, Field, JsonValue
 
 from api.nearest import suggestion
+from api.schemas.base import as_written
 from api.schemas.runs import CommandScope
 from common.events import Dataset
 from common.slots import EVENTS
@@ -48,7 +49,12 @@ def _storable(data: dict[str, JsonValue]) -> dict[str, JsonValue]:
     return data
 
 
-Moment = Annotated[AwareDatetime, AfterValidator(_bounded), Field(description="RFC 3339, with its offset")]
+Moment = Annotated[
+    AwareDatetime,
+    BeforeValidator(as_written),
+    AfterValidator(_bounded),
+    Field(description="RFC 3339, with its offset"),
+]
 Text = Annotated[str, Field(min_length=1, max_length=200, pattern=r"^[^\x00]*$")]
 Note = Annotated[str | None, Field(max_length=1_000, pattern=r"^[^\x00]*$")]
 NewScheduleId = Annotated[str, Field(pattern=SCHEDULE_ID), AfterValidator(_unreserved)]

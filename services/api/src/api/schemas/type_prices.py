@@ -1,13 +1,13 @@
 from datetime import date
 from typing import Annotated
 
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, BeforeValidator, Field
 
-from api.schemas.base import Id, Instant, Isk, Shown
+from api.schemas.base import Id, Instant, Isk, Shown, as_written
 
 SMALL = 2**15 - 1
 INT = 2**31 - 1
-Day = Annotated[date, Field(ge=date(2000, 1, 1), le=date(2200, 1, 1))]
+Day = Annotated[date, BeforeValidator(as_written), Field(ge=date(2000, 1, 1), le=date(2200, 1, 1))]
 
 
 class PriceQuery(BaseModel):
