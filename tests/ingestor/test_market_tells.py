@@ -60,7 +60,7 @@ async def heard(database: DatabaseSettings) -> AsyncIterator[Heard]:
 async def test_a_list_is_told_once_however_many_contracts_it_brings(offline: Ingestion, heard: Heard) -> None:
     await offline.merge(whole_list(*(contract(number) for number in range(1, 500))))
 
-    assert await heard.take() == ["contracts", "coverage"]
+    assert await heard.take() == ["contracts", "coverage", "live"]
 
 
 async def test_a_list_that_brings_nothing_new_tells_only_that_it_was_read(offline: Ingestion, heard: Heard) -> None:
@@ -81,7 +81,8 @@ async def test_what_changes_and_what_goes_is_told(offline: Ingestion, heard: Hea
     changed = await heard.take()
     await offline.merge(whole_list(contract(1, price=Decimal(7)), at=LATER + timedelta(minutes=30)))
 
-    assert changed == await heard.take() == ["contracts", "coverage"]
+    assert changed == ["contracts", "coverage"]
+    assert await heard.take() == ["contracts", "coverage", "live"]
 
 
 @pytest.mark.parametrize("change", BOOKKEEPING)
@@ -95,6 +96,35 @@ async def test_bookkeeping_is_not_told(offline: Ingestion, heard: Heard, change:
 
     assert unseen == []
     assert await heard.take() == ["contracts"]
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        "delisted_at = now()",
+        "facets = ARRAY[34]",
+        "system_id = 30002187",
+        "start_location_id = 60008494",
+        "date_expired = date_expired + interval '1 hour'",
+    ],
+)
+async def test_what_changes_how_much_is_live_says_so(offline: Ingestion, heard: Heard, change: str) -> None:
+    await offline.merge(whole_list(contract(1), contract(2)))
+    await heard.take()
+
+    await offline.execute(f"UPDATE contracts SET {change} WHERE contract_id = 2")  # noqa: S608
+
+    assert await heard.take() == ["contracts", "live"]
+
+
+async def test_words_are_told_by_where_they_lead(offline: Ingestion, heard: Heard) -> None:
+    await offline.execute("INSERT INTO words VALUES ('unheardof', false)")
+    of_titles = await heard.take()
+    await offline.execute("UPDATE words SET is_named = true WHERE word = 'unheardof'")
+    of_names = await heard.take()
+    await offline.execute("TRUNCATE words")
+
+    assert (of_titles, of_names, await heard.take()) == (["contracts"], ["universe"], ["contracts", "universe"])
 
 
 async def test_statements_that_touch_nothing_are_not_told(offline: Ingestion, heard: Heard) -> None:

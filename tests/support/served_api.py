@@ -12,6 +12,7 @@ from typing import Any
 import aiohttp
 from pydantic import SecretStr
 
+from api.dependencies import Parts
 from api.listening import listen, serve_http
 from api.main import create_app
 from api.settings import ApiSettings
@@ -76,13 +77,21 @@ class ServedApi:
                 return pages
 
 
+class HostedApi(ServedApi):
+    """An api in this process: its parts tell what no answer does."""
+
+    def __init__(self, url: str, session: aiohttp.ClientSession, parts: Parts) -> None:
+        super().__init__(url, session)
+        self.parts = parts
+
+
 def api_settings(database_url: str, **more: Any) -> ApiSettings:
     """Settings with a role of least rights, and a broker that is not there: no answer may depend on it."""
     return ApiSettings(database_url=SecretStr(as_service(database_url, "api")), kafka_bootstrap_servers=NOWHERE, **more)
 
 
 @asynccontextmanager
-async def served(settings: ApiSettings) -> AsyncIterator[ServedApi]:
+async def served(settings: ApiSettings) -> AsyncIterator[HostedApi]:
     """The api for as long as the block runs; its hooks run, its relay does not."""
     engine = create_engine(settings, service="api")
     try:
@@ -92,7 +101,8 @@ async def served(settings: ApiSettings) -> AsyncIterator[ServedApi]:
                 serving = asyncio.ensure_future(serve_http(app, listener))
                 try:
                     async with aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(20)) as session:
-                        yield ServedApi(f"http://127.0.0.1:{listener.getsockname()[1]}", session)
+                        url = f"http://127.0.0.1:{listener.getsockname()[1]}"
+                        yield HostedApi(url, session, app.state.parts)
                 finally:
                     serving.cancel()
                     with contextlib.suppress(asyncio.CancelledError):

@@ -25,8 +25,9 @@ BACKOFF_SECONDS = (0.2, 0.5, 1, 2, 5)
 
 
 class Market:
-    """Counts versions per subject: `contracts`, `coverage`, `names`, `prices`, `universe`.
+    """Counts versions per subject: `contracts`, `coverage`, `live`, `names`, `prices`, `universe`.
 
+    `live` is how many live contracts there are of anything or at any place; `contracts` is all else they show, too.
     Two answers that were made under one version of all their subjects are the same. There is no version while the
     database is not heard, for then nobody can tell.
     """
