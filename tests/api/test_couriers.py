@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from api.schemas.couriers import CourierPage, CourierSort
+from api.schemas.couriers import CourierPage, CourierQuery, CourierSort
 from support.market_rows import DOMAIN, JITA_STATION, NOW, STRUCTURE, THE_FORGE, MarketRows
 from support.served_api import ServedApi
 
@@ -107,6 +107,8 @@ async def test_each_filter_keeps_what_it_says(api: ServedApi, rows: MarketRows) 
     ]
 
     assert [(filters, sorted(await listed(api, **filters))) for filters, _ in expected] == expected
+    tried = {name for filters, _ in expected for name in filters}
+    assert tried == set(CourierQuery.model_fields) - {"sort", "order", "limit", "cursor"}
 
 
 @pytest.mark.parametrize("sort", CourierSort)

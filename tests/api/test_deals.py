@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from api.schemas.deals import DealPage
+from api.schemas.deals import DealPage, DealQuery
 from common.tables.contracts import CATEGORY_FACET
 from support.market_rows import DOMAIN, NOW, RIFTER, THE_FORGE, MarketRows
 from support.served_api import ServedApi
@@ -93,14 +93,19 @@ async def test_each_filter_keeps_what_it_says(api: ServedApi, rows: MarketRows) 
     await rows.contract(2, **{**GOOD, "region_id": DOMAIN, "security": "low", "facets": [CATEGORY_FACET + SKIN]})
     await rows.contract(3, **{**GOOD, "price": 90 * MILLION, "value_lines_priced": 1})
 
-    assert await listed(api) == [1, 2]
-    assert await listed(api, region_id=DOMAIN) == [2]
-    assert await listed(api, region_id=[DOMAIN, THE_FORGE]) == [1, 2]
-    assert await listed(api, security=["high"]) == [1]
-    assert await listed(api, category_id=[SHIP]) == [1]
-    assert await listed(api, min_coverage=0.5) == [1, 2, 3]
-    assert await listed(api, min_coverage=0.5, min_profit=10_000_001) == [1, 2]
-    assert await listed(api, price_max=59_999_999.99) == []
+    expected: list[tuple[dict[str, Any], list[int]]] = [
+        ({}, [1, 2]),
+        ({"region_id": DOMAIN}, [2]),
+        ({"region_id": [DOMAIN, THE_FORGE]}, [1, 2]),
+        ({"security": "high"}, [1]),
+        ({"category_id": SHIP}, [1]),
+        ({"min_coverage": 0.5}, [1, 2, 3]),
+        ({"min_coverage": 0.5, "min_profit": 10_000_001}, [1, 2]),
+        ({"price_max": 59_999_999.99}, []),
+    ]
+
+    assert [(filters, await listed(api, **filters)) for filters, _ in expected] == expected
+    assert {name for filters, _ in expected for name in filters} == set(DealQuery.model_fields) - {"limit", "cursor"}
 
 
 async def test_a_deal_says_what_may_be_wrong_with_it(api: ServedApi, rows: MarketRows) -> None:
