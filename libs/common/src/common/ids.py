@@ -1,6 +1,6 @@
-from uuid import NAMESPACE_URL, UUID, uuid5
+from uuid import NAMESPACE_URL, UUID
 
-from uuid_utils.compat import uuid7
+from uuid_utils.compat import uuid5, uuid7
 
 _NAMESPACE = uuid5(NAMESPACE_URL, "freeport")
 
