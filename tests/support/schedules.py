@@ -11,6 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from common.events import Dataset, ScheduleDue, Scope
 from common.ids import new_id
+from common.messaging.wakeup import CLOCKWORK
 from common.slots import Definition, slots_of
 from common.tables import (
     outbox,
@@ -22,7 +23,6 @@ from common.tables import (
     schedules,
 )
 from scheduler.stores import schedules as store
-from scheduler.stores.schedules import CHANNEL
 
 SWEEP: dict[str, Any] = {"name": "a test's", "dataset": Dataset.CONTRACTS, "scope": Scope(region_id=1)}
 
@@ -74,7 +74,7 @@ class Schedules:
         }
         async with self._engine.begin() as connection:
             await connection.execute(insert(schedule_requests).values(row))
-            await connection.execute(select(func.pg_notify(CHANNEL, "")))
+            await connection.execute(select(func.pg_notify(CLOCKWORK, "")))
         return request_id
 
     async def answer(self, request_id: UUID) -> Any:

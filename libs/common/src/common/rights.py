@@ -47,6 +47,7 @@ WRITERS: Mapping[str, str] = {
     "schedule_versions": "scheduler",
     "schedule_requests": "api",
     "schedule_answers": "scheduler",
+    "timers": "ingestor",
     "outbox": EACH_ITS_OWN,
     "inbox": EACH_ITS_OWN,
     "dead_letters": EACH_ITS_OWN,
@@ -54,6 +55,9 @@ WRITERS: Mapping[str, str] = {
     "broker_epochs": PROVISION,
 }
 """The one that writes each table: a service, or whoever has the owner's rights."""
+
+TAKERS: Mapping[str, str] = {"timers": "scheduler"}
+"""Who takes out the rows of a queue that another service fills."""
 
 READERS: Mapping[str, Iterable[str]] = {
     "api_keys": ("api",),
@@ -75,5 +79,7 @@ def rights(service: str) -> set[tuple[str, str]]:
     """All that `service` may do, as pairs of a table and a privilege."""
     read = {table for table in (*WRITERS, MIGRATED_TO) if service in READERS.get(table, SERVICES)}
     written = {table for table, writer in WRITERS.items() if writer in {service, EACH_ITS_OWN}}
+    taken = {table for table, taker in TAKERS.items() if taker == service}
     writing = {(table, privilege) for table in written for privilege in ("INSERT", "UPDATE", "DELETE")}
-    return {(table, "SELECT") for table in read} | writing
+    taking = {(table, privilege) for table in taken for privilege in ("UPDATE", "DELETE")}  # locking takes UPDATE
+    return {(table, "SELECT") for table in read} | writing | taking

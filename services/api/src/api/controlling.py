@@ -16,9 +16,9 @@ from api.keyring import Holder
 from api.problems import InvalidRequestError, RefusedError
 from common.ids import new_id
 from common.keys.tokens import Scope
+from common.messaging.wakeup import CLOCKWORK
 
 PATIENCE = timedelta(seconds=3)
-CHANNEL = "freeport_schedules"
 _PAUSES_SECONDS = (0.005, 0.01, 0.02, 0.03, 0.05)
 ASK = """
 WITH old AS (DELETE FROM schedule_requests WHERE requested_at < now() - interval '7 days')
@@ -60,7 +60,7 @@ async def ask(
         raw: Any = (await connection.get_raw_connection()).driver_connection
         text = orjson.dumps(body).decode()
         scopes = sorted(holder.scopes) if holder is not None else []
-        await raw.execute(ASK, request_id, schedule_id, control, text, if_version, scopes, CHANNEL)
+        await raw.execute(ASK, request_id, schedule_id, control, text, if_version, scopes, CLOCKWORK)
         row = await _answer(raw, request_id)
     if row is None:
         return Asked(request_id)

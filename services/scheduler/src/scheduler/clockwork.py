@@ -1,4 +1,7 @@
-"""Firing what is due: the slot's line, its event and the schedule's next instant are one transaction."""
+"""Firing what is due: the slot's line, its event and the schedule's next instant are one transaction.
+
+So are a timer's end and its event.
+"""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -11,19 +14,18 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from common.database import DATABASE_ERRORS
 from common.logs import get_logger
 from common.messaging.outbox import Outbox
-from common.messaging.wakeup import Wakeup
+from common.messaging.wakeup import CLOCKWORK, Wakeup
 from common.settings import DatabaseSettings
 from common.telemetry import continued, tracing
 from scheduler import firing
 from scheduler.controls import Controls
-from scheduler.stores import claiming, schedules
+from scheduler.stores import claiming, schedules, timers
 from scheduler.stores.claiming import Ahead
-from scheduler.stores.schedules import CHANNEL
 
 log = get_logger(__name__)
 
 LONGEST_SLEEP_SECONDS = 5.0
-"""A backstop: schedules that change wake the clockwork by NOTIFY."""
+"""A backstop: schedules and timers that change wake the clockwork by NOTIFY."""
 RETRY_SECONDS = 1.0
 WAITING_SECONDS = 1.0
 """Between two looks whether the run is over that a slot waits for: its end wakes us, unless the message is lost."""
@@ -36,10 +38,11 @@ TOGETHER_SECONDS = 0.05
 
 
 class Clockwork:
-    """Fires the slots of all schedules. Any number may run side by side; the database deals the slots out."""
+    """Fires the slots of all schedules, and timers. Any number may run side by side; the database deals them out."""
 
     def __init__(self, engine: AsyncEngine, outbox: Outbox, database: DatabaseSettings) -> None:
         self.decided = 0
+        self.reminded = 0
         self._engine = engine
         self._outbox = outbox
         self._database = database
@@ -61,8 +64,9 @@ class Clockwork:
         async with self._engine.connect() as connection:
             ahead = await claiming.look_ahead(connection)
         answered = await self._controls.apply() if ahead.asked else 0
-        decided = await self.tick() if ahead.waiting or ahead.is_due else 0
-        if answered or decided:
+        decided = await self.tick() if ahead.waiting or ahead.slot_is_due else 0
+        reminded = await self.remind() if ahead.timer_is_due else 0
+        if answered or decided or reminded:
             return 0 if answered or decided >= claiming.BATCH else TOGETHER_SECONDS
         return _pause(ahead)
 
@@ -79,13 +83,21 @@ class Clockwork:
                     await schedules.set_aside(connection, schedule_id, fault=fault)
         return len(released) + len(due) + len(unreadable)
 
+    async def remind(self) -> int:
+        """Fire the timers that are due, and return how many datasets were told."""
+        with tracing(continued(None, None)):
+            async with self._engine.begin() as connection:
+                told = await firing.remind(connection, self._outbox, await timers.take(connection))
+        self.reminded += told
+        return told
+
     @asynccontextmanager
     async def _listening(self) -> AsyncIterator[Wakeup]:
         connection = await asyncpg.connect(
             self._database.dsn(), timeout=5, server_settings={"application_name": "freeport-scheduler-clock"}
         )
         try:
-            wakeup = Wakeup(connection, CHANNEL)
+            wakeup = Wakeup(connection, CLOCKWORK)
             await wakeup.listen()
             yield wakeup
         finally:

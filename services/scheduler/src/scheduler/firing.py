@@ -1,17 +1,20 @@
 """Deciding claimed schedules: lines, events and the next instants are one transaction, the caller's."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from common.events import ScheduleDue
+from common.events import Dataset, ScheduleDue
 from common.ids import new_id
+from common.logs import get_logger
 from common.messaging.outbox import Message, Outbox
 from common.slots import event_id
 from scheduler.domain.plan import Decided, Plan, due_at, plan
 from scheduler.stores.claiming import Claimed, Line, Move, move_on, record
+
+log = get_logger(__name__)
 
 Decision = tuple[Claimed, Plan]
 
@@ -47,6 +50,20 @@ async def settle(connection: AsyncConnection, outbox: Outbox, claimed: Claimed) 
             decided_at=standing.now if decision.decided else standing.decided_at,
         )
     return replace(claimed, standing=replace(standing, jitter=claimed.standing.jitter))
+
+
+async def remind(connection: AsyncConnection, outbox: Outbox, due: Mapping[str, datetime]) -> int:
+    """Tell of datasets that work of theirs has come due which was put off, and return of how many."""
+    datasets = {each.value: each for each in Dataset}
+    for unknown in due.keys() - datasets:
+        log.error("timer of an unknown dataset", dataset=unknown)
+    events = [
+        ScheduleDue(schedule_id=f"deferred:{name}", slot_at=due_at, action="reconcile", dataset=datasets[name])
+        for name, due_at in due.items()
+        if name in datasets
+    ]
+    await outbox.write(connection, events)
+    return len(events)
 
 
 def out_of_turn(claimed: Claimed, fired: Line) -> Move:

@@ -44,6 +44,7 @@ async def serve() -> None:
         lambda: {
             "consumers": consumers.progress(),
             "slots": {"decided": clockwork.decided},
+            "timers": {"fired": clockwork.reminded},
             "relay": {"sent": relay.sent},
         },
     )

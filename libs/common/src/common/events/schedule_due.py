@@ -9,7 +9,7 @@ from common.events.ingest_requested import Dataset, Scope
 
 
 class ScheduleDue(Event, frozen=True, kw_only=True):
-    """A slot of a schedule has come: its work is to be done now."""
+    """A slot of a schedule has come, or work that was put off has come due: it is to be done now."""
 
     topic: ClassVar = Topic.SCHEDULES_DUE
     type: ClassVar = "freeport.schedule.due.v1"
@@ -21,7 +21,9 @@ class ScheduleDue(Event, frozen=True, kw_only=True):
         Meta(description="ingest: read a dataset anew; reconcile: take up what was accepted but never finished"),
     ]
     run_id: Annotated[UUID | None, Meta(description="The run that the slot causes, where it causes one")] = None
-    dataset: Dataset | None = None
+    dataset: Annotated[
+        Dataset | None, Meta(description="What is to be read, or of what is to be taken up what was put off")
+    ] = None
     scope: Scope = Scope()
 
     @property

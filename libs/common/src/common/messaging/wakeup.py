@@ -3,6 +3,9 @@
 import asyncio
 from typing import Any
 
+CLOCKWORK = "freeport_schedules"
+"""NOTIFY on it wakes every clockwork: a schedule or a timer has changed, or somebody asks something of a schedule."""
+
 
 class Wakeup:
     """Listens to one channel over one asyncpg connection."""

@@ -25,6 +25,7 @@ from common.tables.schedules import (
     schedule_versions,
     schedules,
 )
+from common.tables.timers import timers
 from common.tables.universe import (
     categories,
     groups,
@@ -82,6 +83,7 @@ __all__ = [
     "stations",
     "sweeps",
     "systems",
+    "timers",
     "types",
     "universe_versions",
     "upstream_limits",

@@ -1,4 +1,4 @@
-"""A slot has come: it becomes a command, or a look at what was left unfinished."""
+"""A slot has come, or a timer: it becomes a command, or a look at what was put off or left unfinished."""
 
 from collections.abc import Mapping, Sequence
 
@@ -15,7 +15,7 @@ from ingestor.domain.looks import Looks
 from ingestor.domain.retrying import MAX_RUN_ATTEMPTS
 from ingestor.esi import cache
 from ingestor.esi.precedence import Precedence
-from ingestor.stores.reconciling import Unfinished, idle, unfinished
+from ingestor.stores.reconciling import Unfinished, idle, put_off, unfinished
 from ingestor.stores.runs import Run, RunStore
 
 log = get_logger(__name__)
@@ -40,13 +40,16 @@ class ScheduleDueHandler:
         slot = delivery.event
         if slot.dataset is Dataset.CONTRACTS:
             self._precedence.expect()
-        if slot.action == "reconcile":
+        if slot.action == "reconcile" and slot.dataset is None:
             async with delivery.transaction() as connection:
                 looks = await self._reconcile(connection)
             self._looks = looks  # now that it is committed what was found
             return
         async with delivery.transaction() as connection:
-            await self._request(connection, slot)
+            if slot.action == "ingest":
+                await self._request(connection, slot)
+            elif slot.dataset is not None:
+                await self._take_up(connection, slot.dataset)
 
     async def _request(self, connection: AsyncConnection, slot: ScheduleDue) -> None:
         if slot.dataset is None or slot.run_id is None:
@@ -56,23 +59,34 @@ class ScheduleDueHandler:
         await self._outbox.write(connection, [command])
 
     async def _reconcile(self, connection: AsyncConnection) -> Looks:
-        """Send again what is overdue; give up what was tried too often."""
-        left = await unfinished(connection, self._looks)
+        """Look at everything, and forget what is of no use any more; returns the looks with this one."""
+        left, looks = await unfinished(connection, self._looks)
+        await self._send_again(connection, left)
+        for dataset in self._backlogs:
+            await self._work_off(connection, dataset)
+        await forget_old(connection, days=INBOX_DAYS)
+        await cache.forget_old(connection)
+        return looks
+
+    async def _take_up(self, connection: AsyncConnection, dataset: Dataset) -> None:
+        """Look at one dataset; what was done meanwhile is not found."""
+        await self._send_again(connection, await put_off(connection, dataset))
+        await self._work_off(connection, dataset)
+
+    async def _send_again(self, connection: AsyncConnection, left: Unfinished) -> None:
+        """Send what is overdue; give up what was tried too often."""
         for row in left.runs:
             if row.attempts >= MAX_RUN_ATTEMPTS:
                 await self._runs.end(connection, row.run_id, "failed", reason=f"gave up after {row.attempts} attempts")
         await self._outbox.write(connection, [*_commands(left), *_chunks(left)])
-        for dataset, backlog in self._backlogs.items():
-            if await idle(connection, dataset) and await backlog.waiting(connection):
-                await self._work_off(connection, dataset)
-        await forget_old(connection, days=INBOX_DAYS)
-        await cache.forget_old(connection)
         if left.runs or left.contracts:
-            contracts = sum(len(ids) for ids in left.contracts.values())
-            log.info("taken up again", runs=len(left.runs), contracts=contracts)
-        return left.looks
+            log.info("taken up again", runs=len(left.runs), contracts=left.count())
 
     async def _work_off(self, connection: AsyncConnection, dataset: Dataset) -> None:
+        """Begin a run of a dataset that has work waiting, unless one is under way."""
+        backlog = self._backlogs.get(dataset)
+        if backlog is None or not await idle(connection, dataset) or not await backlog.waiting(connection):
+            return
         command = IngestRequested(dataset=dataset, run_id=new_id())
         assert command.run_id is not None
         await self._runs.queue(connection, Run(command.run_id, command), source="ingestor")

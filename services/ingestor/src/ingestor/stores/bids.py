@@ -7,10 +7,11 @@ from sqlalchemy import func, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from common.database import asyncpg_connection
-from common.events import ContractBid
+from common.events import ContractBid, Dataset
 from common.messaging.outbox import Outbox
 from common.tables import contracts
 from ingestor.esi.models import PublicBid
+from ingestor.stores import timers
 
 LOCK = """
 /* bids.lock: in the one order that everybody takes */
@@ -85,6 +86,7 @@ class BidStore:
         )
         await raw.execute(TALLY, list(read))
         await raw.execute(POSTPONE, list(again), list(again.values()))
+        await timers.put_off(connection, Dataset.BIDS, set(again.values()))
         new = sorted(added, key=lambda row: (row["contract_id"], row["date_bid"], row["bid_id"]))
         await self._outbox.write(connection, [ContractBid(region_id=regions[row["contract_id"]], **row) for row in new])
         return len({row["contract_id"] for row in new})

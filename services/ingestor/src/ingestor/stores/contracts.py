@@ -25,6 +25,7 @@ from ingestor.domain.listing import EMPTY, Listing
 from ingestor.esi.models import PublicContract
 from ingestor.stores import changes, indexing, sql, words
 from ingestor.stores.places import Ways
+from ingestor.stores.timers import PROBED_AFTER, ask_about
 
 ITEMS_PATIENCE = timedelta(minutes=5)
 """How long wanted items may be on the wire or in somebody's hands before they are asked for again."""
@@ -118,6 +119,7 @@ class ContractStore:
         else:  # before the events: a first load begins to read items while it still tells of contracts
             await self.want_items(connection, listing.region_id, wanted)
         await self._tell(connection, listing, added, told, gone)
+        await ask_about(connection, gone)
         return Merged(
             counts={**counts, "items_wanted": len(wanted)},
             unseen_names=_affected(unseen),
@@ -140,7 +142,7 @@ class ContractStore:
         return _Written(
             changed=await raw.fetch(sql.CHANGE, differing) if differing else (),
             added=await self._add(raw, listing, run_id) if staged else (),
-            gone=await raw.fetch(sql.DELIST, absent.gone, listing.generation) if absent.gone else (),
+            gone=await raw.fetch(sql.DELIST, absent.gone, listing.generation, PROBED_AFTER) if absent.gone else (),
             hidden=absent.hidden,
         )
 

@@ -7,10 +7,12 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from sqlalchemy.sql import text
 
 from common.database import asyncpg_connection
+from common.events import Dataset
 from common.tables import dynamic_items
 from ingestor.domain.rolls import pause_after, spent
 from ingestor.domain.summary import ABYSSAL, MUTAPLASMIDS
 from ingestor.esi.models import DynamicItem
+from ingestor.stores import timers
 
 ItemKey = tuple[int, int]
 """item_id and type_id."""
@@ -135,4 +137,6 @@ async def store(connection: AsyncConnection, read: Mapping[int, DynamicItem], mi
         [missing[item_id].replace("\x00", "") for item_id in tried],
         [pause_after(attempts) for attempts in tried.values()],
     )
+    again = {pause_after(attempts) for attempts in tried.values() if not spent(attempts)}
+    await timers.put_off(connection, Dataset.DYNAMIC_ITEMS, again)
     return len(new)

@@ -11,7 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from sqlalchemy.sql import text
 
 from common.database import asyncpg_connection
-from common.events import ContractEnriched
+from common.events import ContractEnriched, Dataset
 from common.messaging.outbox import Outbox
 from common.tables.contracts import CATEGORY_FACET, GROUP_FACET
 from ingestor.domain.lexemes import of_items
@@ -20,7 +20,7 @@ from ingestor.domain.summary import VERSION, Summary, TypeFacts, names_of, summa
 from ingestor.domain.valuation import Price, Valuation, value
 from ingestor.esi.items import ItemsMissing, ItemsRead
 from ingestor.esi.models import PublicItem
-from ingestor.stores import dynamic_items, sql, valuing, words
+from ingestor.stores import dynamic_items, sql, timers, valuing, words
 
 LARGEST_FACET = 2**31 - 1
 SUMMARY_COLUMNS, POSTPONE_COLUMNS = 17, 5
@@ -92,7 +92,7 @@ class ItemStore:
         if again:
             await raw.execute(sql.FORGET, again)
         await self._add(connection, raw, new)
-        failed = await self._postpone(raw, wanted, missing, deferred, deferred_for)
+        failed = await self._postpone(connection, wanted, missing, deferred, deferred_for)
         await self._outbox.write(connection, [_enriched(wanted[of.entry.contract_id]["region_id"], of) for of in new])
         return Settled(
             done=Counter(wanted[of.entry.contract_id]["items_run_id"] for of in new),
@@ -125,7 +125,7 @@ class ItemStore:
 
     async def _postpone(
         self,
-        raw: Any,
+        connection: AsyncConnection,
         wanted: dict[int, Any],
         missing: Sequence[ItemsMissing],
         deferred: Sequence[int],
@@ -148,7 +148,9 @@ class ItemStore:
                 state = _state(contract, over=contract["gone"])
                 rows.append((contract_id, state, contract["items_attempts"], "upstream is away", after))
         if rows:
+            raw = await asyncpg_connection(connection)
             await raw.execute(sql.POSTPONE, *_columns(rows, POSTPONE_COLUMNS))
+            await timers.put_off(connection, Dataset.ITEMS, {pause for *_, pause in rows})
         return [contract_id for contract_id, state, *_ in rows if state != "wanted"]
 
 

@@ -7,10 +7,12 @@ from sqlalchemy import case, func, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from common.database import asyncpg_connection
+from common.events import Dataset
 from common.tables import names
 from ingestor.esi.models import Name
-from ingestor.stores import words
+from ingestor.stores import timers, words
 
+AGAIN_AFTER = timedelta(minutes=10)
 GIVEN_UP_AFTER = timedelta(days=7)
 MAX_ATTEMPTS = 5
 
@@ -60,15 +62,17 @@ async def learn(connection: AsyncConnection, found: Sequence[Name]) -> None:
 
 async def postpone(connection: AsyncConnection, ids: Iterable[int]) -> None:
     """Ask for `ids` again later: soon at first, seldom when ESI keeps not knowing them."""
-    await connection.execute(
+    attempts = await connection.scalars(
         update(names)
         .where(names.c.entity_id.in_(list(ids)), names.c.name.is_(None))
         .values(
             attempts=func.least(names.c.attempts + 1, MAX_ATTEMPTS),
-            due_at=func.now()
-            + case((names.c.attempts + 1 >= MAX_ATTEMPTS, GIVEN_UP_AFTER), else_=timedelta(minutes=10)),
+            due_at=func.now() + case((names.c.attempts + 1 >= MAX_ATTEMPTS, GIVEN_UP_AFTER), else_=AGAIN_AFTER),
         )
+        .returning(names.c.attempts)
     )
+    again = {GIVEN_UP_AFTER if tried >= MAX_ATTEMPTS else AGAIN_AFTER for tried in attempts}
+    await timers.put_off(connection, Dataset.NAMES, again)
 
 
 def _clean(text: str) -> str:

@@ -9,11 +9,11 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from sqlalchemy.sql import text
 
 from common.database import asyncpg_connection
-from common.events import ContractChanged
+from common.events import ContractChanged, Dataset
 from common.messaging.outbox import Outbox
 from common.tables import contracts
 from ingestor.domain.outcome import Departure, Outcome
-from ingestor.stores import changes
+from ingestor.stores import changes, timers
 
 DUE = text("""
 /* outcomes.due: the newest first, for they are asked about; of each the list that was the first without it */
@@ -107,6 +107,8 @@ class OutcomeStore:
             [verdict.outcome for verdict in standing],
             [verdict.after for verdict in standing],
         )
+        again = {verdict.after for verdict in standing if verdict.after is not None}
+        await timers.put_off(connection, Dataset.OUTCOMES, again)
         changed = [
             ContractChanged(**{**row, "outcome": of[row["contract_id"]].outcome})
             for row in rows

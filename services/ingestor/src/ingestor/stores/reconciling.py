@@ -2,6 +2,7 @@
 
 from collections import defaultdict
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Any
 
 from sqlalchemy import Row, func, select
@@ -10,6 +11,7 @@ from sqlalchemy.sql import text
 
 from common.events import Dataset
 from ingestor.domain.looks import Looks
+from ingestor.stores import timers
 
 ADOPT = text("""
 /* reconcile.adopt: commands and slots that no ingestor has seen, though they had time to arrive. What a slot wanted is
@@ -39,26 +41,29 @@ ON CONFLICT DO NOTHING
 """)
 
 LOST_RUNS = text("""
-/* reconcile.lost_runs: due again, or sent before the broker lost its memory */
+/* reconcile.lost_runs: due again, or sent before the broker lost its memory; of one dataset or of all */
 UPDATE runs SET sent_at = now(), due_at = now() + interval '90 seconds'
  WHERE run_id IN (
    SELECT run_id FROM runs
     WHERE state IN ('queued', 'running') AND listed_at IS NULL
+      AND dataset = coalesce(CAST(:dataset AS text), dataset)
       AND (due_at <= now() OR sent_at < (SELECT max(started_at) FROM broker_epochs))
     ORDER BY accepted_at LIMIT 1000 FOR UPDATE SKIP LOCKED)
 RETURNING run_id, dataset, scope, force, attempts
 """)
 
-LOST_ITEMS = text("""
+CONTRACTS_AT_ONCE = 10_000
+
+LOST_ITEMS = text(f"""
 /* reconcile.lost_items */
 UPDATE contracts SET items_sent_at = now(), items_due_at = now() + interval '5 minutes'
  WHERE contract_id IN (
    SELECT contract_id FROM contracts
     WHERE items_state = 'wanted'
       AND (items_due_at <= now() OR items_sent_at < (SELECT max(started_at) FROM broker_epochs))
-    ORDER BY contract_id LIMIT 10000 FOR UPDATE SKIP LOCKED)
+    ORDER BY contract_id LIMIT {CONTRACTS_AT_ONCE} FOR UPDATE SKIP LOCKED)
 RETURNING region_id, contract_id
-""")
+""")  # noqa: S608 - a constant
 
 IDLE = text("""
 /* reconcile.idle: one run of a dataset at a time, and none right after a failure */
@@ -71,25 +76,43 @@ SELECT NOT EXISTS (
 
 @dataclass(frozen=True, slots=True)
 class Unfinished:
-    """What has to be sent again, and the looks with this one."""
+    """What has to be sent again."""
 
     runs: list[Row[Any]]
     contracts: dict[int, list[int]]
-    looks: Looks
+
+    def count(self) -> int:
+        """How many contracts."""
+        return sum(len(ids) for ids in self.contracts.values())
 
 
-async def unfinished(connection: AsyncConnection, looks: Looks) -> Unfinished:
-    """Everything that is overdue, marked as sent again from now on."""
+async def unfinished(connection: AsyncConnection, looks: Looks) -> tuple[Unfinished, Looks]:
+    """Everything that is overdue, marked as sent again from now on, and the looks with this one."""
     now = (await connection.execute(select(func.now()))).scalar_one()
     await connection.execute(ADOPT, {"since": looks.since(now)})
-    runs = (await connection.execute(LOST_RUNS)).all()
-    by_region: dict[int, list[int]] = defaultdict(list)
-    for region_id, contract_id in await connection.execute(LOST_ITEMS):
-        by_region[region_id].append(contract_id)
-    contracts = {region_id: sorted(ids) for region_id, ids in by_region.items()}
-    return Unfinished(list(runs), contracts, looks.and_one(now))
+    return Unfinished(await _runs(connection, None), await _contracts(connection)), looks.and_one(now)
+
+
+async def put_off(connection: AsyncConnection, dataset: Dataset) -> Unfinished:
+    """The work of `dataset` that was put off and has come due; likewise marked."""
+    contracts = await _contracts(connection) if dataset is Dataset.ITEMS else {}
+    left = Unfinished(await _runs(connection, dataset), contracts)
+    if left.count() >= CONTRACTS_AT_ONCE:
+        await timers.put_off(connection, dataset, [timedelta()])
+    return left
 
 
 async def idle(connection: AsyncConnection, dataset: Dataset) -> bool:
     """Whether no run of `dataset` is under way, and none has failed lately."""
     return bool(await connection.scalar(IDLE, {"dataset": dataset.value}))
+
+
+async def _runs(connection: AsyncConnection, dataset: Dataset | None) -> list[Row[Any]]:
+    return list(await connection.execute(LOST_RUNS, {"dataset": dataset and dataset.value}))
+
+
+async def _contracts(connection: AsyncConnection) -> dict[int, list[int]]:
+    by_region: dict[int, list[int]] = defaultdict(list)
+    for region_id, contract_id in await connection.execute(LOST_ITEMS):
+        by_region[region_id].append(contract_id)
+    return {region_id: sorted(ids) for region_id, ids in by_region.items()}

@@ -27,6 +27,7 @@ from common.events import (
 from common.messaging.outbox import Outbox
 from common.tables import COUNTS, ingest_requests, runs, sweeps
 from ingestor.esi.client import Traffic
+from ingestor.stores import timers
 
 IN_HAND = timedelta(seconds=90)
 """How long a run that somebody works on is left alone; above the deadline of that work."""
@@ -98,15 +99,18 @@ class RunStore:
         return None if attempt is None else int(attempt)
 
     async def defer(self, connection: AsyncConnection, run_id: UUID, *, reason: str, after: timedelta) -> None:
-        """Put the run back in the queue; the reconciliation sends it again when the time has come.
+        """Put the run back in the queue, and have it sent again when the time has come.
 
         A run that somebody else has listed meanwhile stays as it is.
         """
-        await connection.execute(
+        dataset = await connection.scalar(
             update(runs)
             .where(runs.c.run_id == run_id, _unlisted)
             .values(state="queued", reason=reason, due_at=func.clock_timestamp() + after)
+            .returning(runs.c.dataset)
         )
+        if dataset is not None:
+            await timers.put_off(connection, Dataset(dataset), [after])
 
     async def listed(self, connection: AsyncConnection, run: Run, counts: Mapping[str, int], flaw: str | None) -> None:
         """The dataset's own rows are stored; the run ends when the items it wants are read too.

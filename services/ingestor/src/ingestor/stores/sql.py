@@ -143,9 +143,9 @@ UPDATE contracts
    SET delisted_at = now(), missing_since = NULL, bids_due_at = NULL,
        items_due_at = CASE WHEN items_state = 'wanted' THEN now() ELSE items_due_at END,
        outcome = CASE WHEN type <> 'auction' AND date_expired <= $2 THEN 'expired' ELSE 'unknown' END,
-       outcome_due_at = CASE WHEN type IN ('item_exchange', 'auction') THEN now() + interval '5 seconds' END
+       outcome_due_at = CASE WHEN type IN ('item_exchange', 'auction') THEN now() + $3 END
  WHERE contract_id = ANY($1::bigint[]) AND delisted_at IS NULL
-RETURNING contract_id, outcome
+RETURNING contract_id, outcome, outcome_due_at IS NOT NULL AS to_be_probed, items_state = 'wanted' AS items_wanted
 """
 
 COVER = """

@@ -71,26 +71,38 @@ SELECT slot_at FROM schedule_slots
 """
 LOOK_AHEAD = """
 /* schedules.look_ahead */
-SELECT extract(epoch FROM first.due_at - clock_timestamp())::float8 AS seconds,
+SELECT extract(epoch FROM slot.due_at - clock_timestamp())::float8 AS seconds,
+       extract(epoch FROM timer.due_at - clock_timestamp())::float8 AS seconds_to_timer,
        EXISTS (SELECT FROM schedules WHERE buffered_slot_at IS NOT NULL) AS waiting,
        EXISTS (SELECT FROM schedule_requests r
                 WHERE requested_at > now() - interval '1 day'
                   AND NOT EXISTS (SELECT FROM schedule_answers a WHERE a.request_id = r.request_id)) AS asked
-  FROM (SELECT min(next_due_at) AS due_at FROM schedules WHERE next_due_at IS NOT NULL) first
+  FROM (SELECT min(next_due_at) AS due_at FROM schedules WHERE next_due_at IS NOT NULL) slot,
+       (SELECT min(due_at) AS due_at FROM timers) timer
 """
 
 
 @dataclass(frozen=True, slots=True)
 class Ahead:
-    """What there is to do: seconds until the next slot, whether one waits for a run, whether somebody asks."""
+    """Seconds until the next slot and the next timer, whether a slot waits for a run, and whether somebody asks."""
 
-    seconds: float | None
+    slot: float | None
+    timer: float | None
     waiting: bool
     asked: bool
 
     @property
-    def is_due(self) -> bool:
-        return self.seconds is not None and self.seconds <= 0
+    def slot_is_due(self) -> bool:
+        return self.slot is not None and self.slot <= 0
+
+    @property
+    def timer_is_due(self) -> bool:
+        return self.timer is not None and self.timer <= 0
+
+    @property
+    def seconds(self) -> float | None:
+        """Until whatever comes first."""
+        return min((each for each in (self.slot, self.timer) if each is not None), default=None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -199,7 +211,7 @@ async def fired_among(connection: AsyncConnection, schedule_id: str, slots: Sequ
 async def look_ahead(connection: AsyncConnection) -> Ahead:
     """What there is to do, and when."""
     row = await (await asyncpg_connection(connection)).fetchrow(LOOK_AHEAD)
-    return Ahead(row["seconds"], row["waiting"], row["asked"])
+    return Ahead(row["seconds"], row["seconds_to_timer"], row["waiting"], row["asked"])
 
 
 async def _claim(

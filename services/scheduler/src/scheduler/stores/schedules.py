@@ -10,11 +10,9 @@ from sqlalchemy.dialects.postgresql import insert as insert_or
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from common.events import Dataset, Scope
+from common.messaging.wakeup import CLOCKWORK
 from common.slots import Definition, Emission
 from common.tables import schedule_versions, schedules
-
-CHANNEL = "freeport_schedules"
-"""NOTIFY on it when a schedule was added or changed, or somebody asks something of one."""
 
 T = TypeVar("T")
 
@@ -112,7 +110,7 @@ async def set_aside(connection: AsyncConnection, schedule_id: str, *, fault: str
 
 async def tell(connection: AsyncConnection, what: str = "") -> None:
     """Wake every clockwork when this transaction commits."""
-    await connection.execute(select(func.pg_notify(CHANNEL, what)))
+    await connection.execute(select(func.pg_notify(CLOCKWORK, what)))
 
 
 def columns(definition: Definition) -> dict[str, Any]:
