@@ -11,7 +11,8 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from common.messaging.outbox import Outbox
 from common.settings import DatabaseSettings
-from common.tables import schedule_slots, schedule_versions
+from common.slots import proof
+from common.tables import schedule_ranges, schedule_slots, schedule_versions
 from scheduler.clockwork import Clockwork
 from support.market_rows import MarketRows
 from support.schedules import Schedules, interval
@@ -184,6 +185,46 @@ async def test_the_ledger_is_read_by_pages_and_filters(
     assert queued.content == one.content
     assert (await api.get(f"{PATH}/other/slots")).status == 404
     assert (await api.get(f"{PATH}/mine/slots", params={"fate": "late"})).status == 422
+
+
+async def test_old_slots_are_ranges_that_have_places_on_the_pages(
+    api: ServedApi, engine: AsyncEngine, kept: Schedules, database: DatabaseSettings
+) -> None:
+    await kept.add(interval(60), "mine", overdue=timedelta(minutes=5, seconds=30))
+    await Clockwork(engine, Outbox("scheduler"), database).tick()
+    lines = [line.slot_at for line in await kept.lines("mine")]
+    first, last = lines[0] - timedelta(minutes=20), lines[0] - timedelta(minutes=1)
+    async with engine.begin() as connection:
+        await connection.execute(
+            insert(schedule_ranges).values(
+                schedule_id="mine",
+                from_slot=first,
+                to_slot=last,
+                slots=20,
+                runs=20,
+                proof=proof(first + timedelta(minutes=number) for number in range(20)),
+                decided_at=last,
+                worst_lateness_ms=40,
+                total_lateness_ms=50,
+            )
+        )
+
+    async def read(**params: Any) -> tuple[int, int, str | None]:
+        page = (await api.get(f"{PATH}/mine/slots", params=params)).content
+        return len(page["items"]), len(page["ranges"]), page["next_cursor"]
+
+    (shown,) = (await api.get(f"{PATH}/mine/slots")).content["ranges"]
+    items, ranges, cursor = await read(limit=len(lines))
+    assert (shown["slots"], shown["runs"], shown["worst_lateness_ms"], shown["mean_lateness_ms"]) == (20, 20, 40, 2.5)
+    assert [datetime.fromisoformat(shown[name]) for name in ("from_slot", "to_slot")] == [first, last]
+    assert (items, ranges) == (len(lines), 0)
+    assert await read(limit=len(lines), cursor=cursor) == (0, 1, None)
+    assert await read(until=first.isoformat()) == (0, 1, None)
+    assert await read(since=lines[0].isoformat()) == (len(lines), 0, None)
+    assert await read(fate="skipped_paused") == (0, 0, None)
+    assert await read(run_state="succeeded") == (0, 1, None)
+    report = (await api.get(f"{PATH}/audit", params={"since": first.isoformat()})).content
+    assert (report["lines"], report["strangers"]) == (len(lines) + 20, 0)
 
 
 @pytest.mark.usefixtures("scheduler")

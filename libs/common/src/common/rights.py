@@ -44,6 +44,7 @@ WRITERS: Mapping[str, str] = {
     "universe_versions": "ingestor",
     "schedules": "scheduler",
     "schedule_slots": "scheduler",
+    "schedule_ranges": "scheduler",
     "schedule_versions": "scheduler",
     "schedule_requests": "api",
     "schedule_answers": "scheduler",

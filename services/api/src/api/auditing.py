@@ -1,6 +1,8 @@
 """Holding the ledger to the arithmetic, schedule by schedule, on one picture of the database."""
 
 import asyncio
+from collections import deque
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
@@ -10,7 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from api.queries import schedules as queries
 from api.schemas.schedules import AuditFinding, AuditQuery, AuditReport, ScheduleAudit
-from common.slots import Audit, Definition, Findings, Seen, slots_of, spans
+from common.slots import Audit, Definition, Findings, Range, Seen, slots_of, spans
 
 _BEGINNING = datetime(1970, 1, 1, tzinfo=UTC)
 _BREATH = 5_000
@@ -64,16 +66,32 @@ async def _compare(raw: Any, rows: list[Any], since: datetime, moment: datetime)
             audits[schedule_id] = _begin(row, since, moment)
         except (ValueError, LookupError, msgspec.MsgspecError) as error:
             totals.add(row, Findings(), str(error))
+    folded = await _folded(raw, list(audits), since)
     seen = 0
     async for line in queries.lines(raw, list(audits), since):
-        audits[line["schedule_id"]].see(Seen(line["slot_at"], line["decided_at"], line["asked"], line["run_id"]))
+        each, ranges = audits[line["schedule_id"]], folded[line["schedule_id"]]
+        while ranges and ranges[0].first < line["slot_at"]:
+            each.see_range(ranges.popleft())
+            await asyncio.sleep(0)
+        each.see(Seen(line["slot_at"], line["decided_at"], line["asked"], line["run_id"]))
         seen += 1
         if seen % _BREATH == 0:
             await asyncio.sleep(0)
     for schedule_id, each in audits.items():
+        for these in folded[schedule_id]:
+            each.see_range(these)
+            await asyncio.sleep(0)
         totals.add(waiting[schedule_id], each.end())
         await asyncio.sleep(0)
     return totals
+
+
+async def _folded(raw: Any, ids: list[str], since: datetime) -> Mapping[str, deque[Range]]:
+    """The ranges of each schedule, ascending."""
+    ranges: Mapping[str, deque[Range]] = {schedule_id: deque() for schedule_id in ids}
+    for schedule_id, *columns in await queries.ranges(raw, ids, since):
+        ranges[schedule_id].append(Range(*columns))
+    return ranges
 
 
 def _begin(row: Any, since: datetime, moment: datetime) -> Audit:

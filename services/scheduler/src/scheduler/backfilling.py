@@ -11,7 +11,7 @@ from common.ids import new_id
 from common.messaging.outbox import Outbox
 from common.slots import Overlap, slots_of
 from scheduler import firing
-from scheduler.stores import claiming
+from scheduler.stores import claiming, ranges
 from scheduler.stores.claiming import Claimed, Line
 from scheduler.stores.requests import Answer, Request
 
@@ -61,6 +61,7 @@ async def _fire(
 ) -> Answer:
     standing = settled.standing
     done = await claiming.fired_among(connection, request.schedule_id, slots)
+    done |= await ranges.fired_among(connection, request.schedule_id, slots)
     open_slots = [slot for slot in slots if slot not in done and slot != standing.buffered]
     one_at_a_time = standing.causes_runs and (wanted.overlap or standing.rules.overlap) != "allow_all"
     chosen = open_slots[: 0 if standing.busy else 1] if one_at_a_time else open_slots

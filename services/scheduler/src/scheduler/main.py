@@ -2,6 +2,7 @@
 
 import asyncio
 import gc
+from datetime import timedelta
 
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncEngine
@@ -16,6 +17,7 @@ from common.messaging.relay import Relay
 from common.settings import read_settings
 from scheduler import defaults
 from scheduler.clockwork import Clockwork
+from scheduler.compaction import Compaction
 from scheduler.handlers.run_told import RunTold, run_told
 from scheduler.settings import SchedulerSettings
 
@@ -35,6 +37,7 @@ async def serve() -> None:
     engine = create_engine(settings, service=NAME, frozen_after=FROZEN_AFTER)
     outbox = Outbox(NAME)
     clockwork = Clockwork(engine, outbox, settings)
+    compaction = Compaction(engine, timedelta(days=settings.slot_retention_days))
     relay = Relay(NAME, settings, settings)
     told = Subscription(RunTold, run_told, fetch_wait_ms=TOLD_WITHIN_MS)
     consumers = Consumers([told], engine=engine, outbox=outbox, kafka=settings)
@@ -51,7 +54,7 @@ async def serve() -> None:
     try:
         await define_schedules(engine, settings)
         gc.freeze()
-        await service.together(clockwork.run(), consumers.run(), relay.run(), heartbeat.run())
+        await service.together(clockwork.run(), compaction.run(), consumers.run(), relay.run(), heartbeat.run())
     finally:
         await engine.dispose()
 

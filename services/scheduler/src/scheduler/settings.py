@@ -28,6 +28,13 @@ class SchedulerSettings(DatabaseSettings, KafkaSettings, LogSettings):
         10, ge=1, le=86_400, description="Seconds between two looks at what was left unfinished"
     )
 
+    slot_retention_days: int = Field(
+        30,
+        ge=1,
+        le=36_500,
+        description="Days that every slot has a line of its own; of older ones that went well a range is kept",
+    )
+
     @field_validator("region_ids", mode="before")
     @classmethod
     def _as_people_write_them(cls, value: object) -> object:

@@ -1,6 +1,6 @@
 """When slots come: pure arithmetic that whoever fires, previews or audits them shares."""
 
-from common.slots.audit import Audit, Finding, Findings, Governed, Seen, spans
+from common.slots.audit import Audit, Finding, Findings, Seen
 from common.slots.costs import Cost, Known, asks_upstream
 from common.slots.cron import Cron, CronError
 from common.slots.definition import Catchup, Definition, Kind, Overlap, faults, slots_of, upstream_of
@@ -16,6 +16,8 @@ from common.slots.feasibility import (
     densest,
     overdrafts,
 )
+from common.slots.folding import Folded, Old, Range, fold, proof
+from common.slots.governing import Governed, span_of, spans
 from common.slots.interval import EPOCH, Interval, first_now
 from common.slots.jitter import delay
 from common.slots.once import Once
@@ -40,14 +42,17 @@ __all__ = [
     "EmissionError",
     "Finding",
     "Findings",
+    "Folded",
     "Governed",
     "Interval",
     "Kind",
     "Known",
     "Meant",
+    "Old",
     "Once",
     "Overdraft",
     "Overlap",
+    "Range",
     "Seen",
     "Share",
     "Slots",
@@ -60,10 +65,13 @@ __all__ = [
     "event_of",
     "faults",
     "first_now",
+    "fold",
     "latest",
     "meant_by",
     "overdrafts",
+    "proof",
     "slots_of",
+    "span_of",
     "spans",
     "upstream_of",
 ]

@@ -1,4 +1,4 @@
-"""Holding a ledger to the slots that there should be, line by line, so that its length does not matter."""
+"""Holding a ledger to the slots that there should be, line by line and range by range: its length does not matter."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
@@ -6,6 +6,8 @@ from datetime import datetime, timedelta
 from typing import Literal
 
 from common.slots.definition import Definition, slots_of, upstream_of
+from common.slots.folding import Range, proof
+from common.slots.governing import Governed, span_of
 
 NAMED = 100
 """Findings that are named for each schedule; all are counted."""
@@ -13,15 +15,6 @@ _CHUNK = 1_000
 _TICK = timedelta(microseconds=1)
 
 What = Literal["gap", "double", "stranger"]
-
-
-@dataclass(frozen=True, slots=True)
-class Governed:
-    """A span of time, its end not included, and the definition that governed its slots; None where there was none."""
-
-    since: datetime
-    until: datetime | None
-    definition: Definition | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +29,7 @@ class Seen:
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """A slot without a line (gap), a run that stands for two (double), or a line that is no slot (stranger)."""
+    """A slot without a line (gap), with two or with another's run (double), or a line that is no slot (stranger)."""
 
     what: What
     slot_at: datetime
@@ -62,7 +55,10 @@ class Findings:
 
 
 class Audit:
-    """Audits one schedule. Its lines are shown in ascending order; from `undecided` on slots may be without one."""
+    """Audits one schedule. From `undecided` on slots may be without a line.
+
+    Its lines are shown in ascending order, and each range before the first line that is later than its first slot.
+    """
 
     def __init__(self, governed: Sequence[Governed], *, undecided: datetime, waiting: datetime | None = None) -> None:
         self.findings = Findings()
@@ -74,6 +70,7 @@ class Audit:
         self._decided_at: datetime | None = None
         self._span: Governed | None = None
         self._runs: set[object] = set()
+        self._range: Range | None = None
 
     def see(self, line: Seen) -> None:
         """Take in the next line."""
@@ -86,13 +83,36 @@ class Audit:
         if self._next == line.slot_at:
             self._advance()
             return
-        span = self._span_of(line.slot_at)
+        if self._is_folded(line.slot_at):
+            self.findings.add("double", line.slot_at)
+            return
+        span = span_of(self._governed, line.slot_at)
         if line.asked or line.slot_at < self._since:
             return
         if span is None or span.definition is None or span.definition.kind != "upstream":
             self.findings.add("stranger", line.slot_at)
         else:
             self._follow(line, span, span.definition)
+
+    def see_range(self, these: Range) -> None:
+        """Take in slots whose lines were folded. Where they cannot be proven, none was seen."""
+        span = span_of(self._governed, these.last)
+        if these.last < self._since:
+            self.findings.lines += these.slots
+        elif span is None or span.definition is None:
+            self.findings.add("stranger", these.first)
+        elif span.definition.kind == "upstream":
+            self._reach(these.first)
+            self.findings.lines += these.slots
+            self._follow(Seen(these.first, these.decided_at, asked=False), span, span.definition)
+            self.findings.expected += these.slots - 1
+        else:
+            slots = slots_of(span.definition).between(these.first, these.last, at_most=these.slots + 1)
+            if (len(slots), proof(slots)) == (these.slots, these.proof):
+                for slot in slots:
+                    if slot >= self._since:
+                        self.see(Seen(slot, slot, asked=False))
+                self._range = these
 
     def end(self) -> Findings:
         """All that was found, once every line was shown."""
@@ -137,16 +157,9 @@ class Audit:
         elif line.slot_at < before + upstream.floor:
             self.findings.add("stranger", line.slot_at)
 
-    def _span_of(self, slot: datetime) -> Governed | None:
-        for span in reversed(self._governed):
-            if span.since <= slot:
-                return span if span.until is None or slot < span.until else None
-        return None
-
-
-def spans(versions: Sequence[tuple[datetime, Definition | None]]) -> list[Governed]:
-    """The spans that `versions` governed, each from its instant until the next one's; ascending."""
-    ends: list[datetime | None] = [since for since, _ in versions[1:]]
-    return [
-        Governed(since, until, definition) for (since, definition), until in zip(versions, [*ends, None], strict=True)
-    ]
+    def _is_folded(self, slot: datetime) -> bool:
+        """Whether the last range stands for it."""
+        if self._range is None or not self._range.first <= slot <= self._range.last:
+            return False
+        span = span_of(self._governed, self._range.last)
+        return span is not None and span.definition is not None and slots_of(span.definition).at_or_after(slot) == slot

@@ -20,6 +20,7 @@ from common.tables.runs import COUNTS, RUN_STATES, TERMINAL_STATES, idempotency_
 from common.tables.schedules import (
     FATES,
     schedule_answers,
+    schedule_ranges,
     schedule_requests,
     schedule_slots,
     schedule_versions,
@@ -75,6 +76,7 @@ __all__ = [
     "rolled_up_days",
     "runs",
     "schedule_answers",
+    "schedule_ranges",
     "schedule_requests",
     "schedule_slots",
     "schedule_versions",

@@ -8,6 +8,7 @@ from sqlalchemy import (
     DateTime,
     Index,
     Integer,
+    LargeBinary,
     PrimaryKeyConstraint,
     SmallInteger,
     Table,
@@ -101,7 +102,23 @@ schedule_slots = Table(
     CheckConstraint("fate IN ('" + "', '".join(FATES) + "')", name="fate"),
     Index(None, "run_id", postgresql_where=text("run_id IS NOT NULL")),
     Index("ix_schedule_slots_recent", "decided_at", postgresql_where=text("run_id IS NOT NULL")),
-    comment="Every slot of every schedule exactly once, with its fate",
+    comment="Every slot of every schedule exactly once, with its fate; old ones are in schedule_ranges",
+)
+
+schedule_ranges = Table(
+    "schedule_ranges",
+    metadata,
+    Column("schedule_id", Text, nullable=False),
+    instant("from_slot"),
+    instant("to_slot"),
+    Column("slots", Integer, nullable=False),
+    Column("runs", Integer, nullable=False, comment="That the slots caused; all succeeded"),
+    Column("proof", LargeBinary, nullable=False, comment="A digest of all the slots: see common.slots.folding"),
+    Column("decided_at", DateTime(timezone=True), nullable=False, comment="When the last of them was"),
+    Column("worst_lateness_ms", Integer, nullable=False),
+    Column("total_lateness_ms", BigInteger, nullable=False),
+    PrimaryKeyConstraint("schedule_id", "from_slot"),
+    comment="Old slots without a gap between them that fired and went well, in place of their lines",
 )
 
 schedule_versions = Table(

@@ -49,11 +49,20 @@ SELECT coalesce(json_agg(shown ORDER BY schedule_id)::text, '[]') AS items, max(
   FROM ({shown} WHERE {conditions} ORDER BY schedule_id LIMIT {limit}) shown
 """
 
+# A range stands where its last slot does.
 SLOTS = """
-WITH page AS MATERIALIZED ({slot} WHERE {conditions} ORDER BY t.slot_at DESC LIMIT {limit} + 1),
-     shown AS (SELECT * FROM page ORDER BY slot_at DESC LIMIT {limit})
-SELECT (SELECT coalesce(json_agg(shown ORDER BY slot_at DESC)::text, '[]') FROM shown) AS items,
-       (SELECT count(*) > {limit} FROM page) AS more, (SELECT min(slot_at) FROM shown) AS last
+WITH lines AS MATERIALIZED ({slot} WHERE {of_lines} ORDER BY t.slot_at DESC LIMIT {limit} + 1),
+     ranges AS MATERIALIZED (
+       SELECT schedule_id, from_slot, to_slot, slots, runs, worst_lateness_ms,
+              round(total_lateness_ms / slots::numeric, 1)::float8 AS mean_lateness_ms
+         FROM schedule_ranges g WHERE {of_ranges} ORDER BY to_slot DESC LIMIT {limit} + 1),
+     places AS MATERIALIZED (SELECT slot_at AS at FROM lines UNION ALL SELECT to_slot FROM ranges),
+     page AS MATERIALIZED (SELECT min(at) AS last FROM (SELECT at FROM places ORDER BY at DESC LIMIT {limit}) each)
+SELECT (SELECT coalesce(json_agg(lines ORDER BY slot_at DESC)::text, '[]') FROM lines WHERE slot_at >= last) AS items,
+       (SELECT coalesce(json_agg(ranges ORDER BY to_slot DESC)::text, '[]') FROM ranges WHERE to_slot >= last)
+         AS ranges,
+       (SELECT count(*) > {limit} FROM places) AS more, last
+  FROM page
 """
 
 REQUEST = """
@@ -81,11 +90,18 @@ SELECT schedule_id, slot_at, decided_at, request_id IS NOT NULL AS asked, run_id
 """
 
 
+RANGES = """
+SELECT schedule_id, from_slot, to_slot, slots, runs, proof, decided_at, worst_lateness_ms, total_lateness_ms
+  FROM schedule_ranges WHERE schedule_id = ANY($1) AND to_slot >= $2 ORDER BY schedule_id, from_slot
+"""
+
+
 @dataclass(frozen=True, slots=True)
 class SlotsPage:
-    """A page of the ledger: JSON text, and where it ended if more follow."""
+    """A page of the ledger: lines and ranges as JSON text, and where it ended if more follow."""
 
     items: str
+    ranges: str
     last: Position | None
 
 
@@ -113,23 +129,32 @@ async def schedules(connection: Any, query: ScheduleQuery) -> tuple[str, str | N
 
 
 async def slots(connection: Any, schedule_id: str, query: SlotQuery, after: Position | None) -> SlotsPage:
-    """The lines that `query` asks for, the newest slot first, from behind `after` on."""
+    """The lines and ranges that `query` asks for, the newest slot first, from behind `after` on."""
     arguments = Arguments()
-    conditions = [f"t.schedule_id = {arguments.place(schedule_id)}"]
+    of_lines = [f"t.schedule_id = {arguments.place(schedule_id)}"]
+    of_ranges = [f"g.schedule_id = {arguments.place(schedule_id)}"]
     if query.fate:
-        conditions.append(f"t.fate = ANY({arguments.place(list(query.fate))}::text[])")
+        fates = arguments.place(list(query.fate))
+        of_lines.append(f"t.fate = ANY({fates}::text[])")
+        of_ranges.append(f"'fired' = ANY({fates}::text[])")
     if query.since is not None:
-        conditions.append(f"t.slot_at >= {arguments.place(query.since)}")
+        of_lines.append(f"t.slot_at >= {arguments.place(query.since)}")
+        of_ranges.append(f"g.to_slot >= {arguments.place(query.since)}")
     if query.until is not None:
-        conditions.append(f"t.slot_at <= {arguments.place(query.until)}")
+        of_lines.append(f"t.slot_at <= {arguments.place(query.until)}")
+        of_ranges.append(f"g.from_slot <= {arguments.place(query.until)}")
     if query.run_state:
         states = arguments.place([each.value for each in query.run_state])
-        conditions.append(f"t.run_id IS NOT NULL AND coalesce(r.state, 'queued') = ANY({states}::text[])")
+        of_lines.append(f"t.run_id IS NOT NULL AND coalesce(r.state, 'queued') = ANY({states}::text[])")
+        of_ranges.append(f"g.runs > 0 AND 'succeeded' = ANY({states}::text[])")
     if after is not None:
-        conditions.append(f"t.slot_at < {arguments.place(after.at)}")
-    statement = SLOTS.format(slot=SLOT, conditions=" AND ".join(conditions), limit=query.limit)
+        of_lines.append(f"t.slot_at < {arguments.place(after.at)}")
+        of_ranges.append(f"g.to_slot < {arguments.place(after.at)}")
+    statement = SLOTS.format(
+        slot=SLOT, of_lines=" AND ".join(of_lines), of_ranges=" AND ".join(of_ranges), limit=query.limit
+    )
     row = await connection.fetchrow(statement, *arguments)
-    return SlotsPage(row["items"], Position(row["last"], 0) if row["more"] else None)
+    return SlotsPage(row["items"], row["ranges"], Position(row["last"], 0) if row["more"] else None)
 
 
 async def knows(connection: Any, schedule_id: str) -> bool:
@@ -147,6 +172,11 @@ async def request(connection: Any, request_id: UUID) -> str | None:
 async def audited(connection: Any, ids: Sequence[str], after: str | None, limit: int) -> list[Any]:
     """Schedules, also deleted ones, by their ids, with all that governed them."""
     return list(await connection.fetch(AUDITED, after, list(ids), limit))
+
+
+async def ranges(connection: Any, ids: Sequence[str], since: datetime) -> list[Any]:
+    """What stands for folded lines of these schedules, by id and slot; those that end before `since` left out."""
+    return list(await connection.fetch(RANGES, list(ids), since))
 
 
 def lines(connection: Any, ids: Sequence[str], since: datetime) -> Any:

@@ -168,13 +168,16 @@ async def delete_schedule(schedule_id: ScheduleId, parts: AppParts, if_match: If
 async def list_slots(
     schedule_id: ScheduleId, query: Annotated[SlotQuery, Query()], connection: ReadConnection
 ) -> Response:
-    """List the schedule's slots that were decided, the newest first, each with what its run did."""
+    """List the schedule's slots that were decided, the newest first, each with what its run did.
+
+    Old slots that fired and whose runs succeeded are in `ranges`, which have places of their own on the pages.
+    """
     after = position_of(query.cursor, query, greatest_tie=0)
     page = await queries.slots(connection, schedule_id, query, after)
-    if page.items == "[]" and not await queries.knows(connection, schedule_id):
+    if page.items == page.ranges == "[]" and not await queries.knows(connection, schedule_id):
         return found(None, f"There is no schedule {schedule_id}")
     cursor = cursor_after(page.last, query) if page.last else None
-    return joined(items=page.items, next_cursor=orjson.dumps(cursor).decode())
+    return joined(items=page.items, ranges=page.ranges, next_cursor=orjson.dumps(cursor).decode())
 
 
 @router.get("/{schedule_id}/budget", responses=problems(404, 503))

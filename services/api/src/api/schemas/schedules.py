@@ -137,10 +137,23 @@ class SlotQuery(BaseModel):
     cursor: str | None = Field(None, max_length=200, description="`next_cursor` of the page before; the filters stay")
 
 
+class SlotRange(Shown):
+    """Old slots without a gap between them that all fired, and whose runs, if they caused any, all succeeded."""
+
+    schedule_id: str
+    from_slot: Instant = Field(description="The first of them")
+    to_slot: Instant = Field(description="The last of them")
+    slots: int
+    runs: int
+    worst_lateness_ms: int
+    mean_lateness_ms: float
+
+
 class SlotPage(Shown):
-    """Lines of the ledger, the newest slot first."""
+    """Lines of the ledger, the newest slot first, and the ranges between them."""
 
     items: list[Slot]
+    ranges: list[SlotRange] = Field(description="Each has one place on the page, that of its last slot")
     next_cursor: str | None
 
 
@@ -207,7 +220,7 @@ class AuditQuery(BaseModel):
 
 
 class AuditFinding(Shown):
-    """A slot without a line, a run that stands for two slots, or a line that is no slot of the schedule's."""
+    """A slot without a line, one with two or a run that stands for two, or a line that is no slot of the schedule's."""
 
     what: Literal["gap", "double", "stranger"]
     slot_at: Instant

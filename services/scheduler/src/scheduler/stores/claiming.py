@@ -203,7 +203,7 @@ async def move_on(connection: AsyncConnection, moves: Sequence[Move]) -> None:
 
 
 async def fired_among(connection: AsyncConnection, schedule_id: str, slots: Sequence[datetime]) -> set[datetime]:
-    """Those of `slots` that have fired, by themselves or on demand."""
+    """Those of `slots` that have fired, by themselves or on demand, and still have a line."""
     raw = await asyncpg_connection(connection)
     return {row[0] for row in await raw.fetch(FIRED_AMONG, schedule_id, slots)}
 

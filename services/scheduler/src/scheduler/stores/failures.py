@@ -6,7 +6,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from sqlalchemy.sql import text
 
 FAILING = text("""
-/* failures.failing: schedules whose last runs, as many as they put up with, all failed */
+/* failures.failing: schedules whose last runs, as many as they put up with, all failed; a range of slots went well */
 SELECT s.schedule_id, s.pause_after_failures AS failures
   FROM schedule_slots slot JOIN schedules s USING (schedule_id)
  WHERE slot.run_id = :run_id AND s.pause_after_failures IS NOT NULL AND NOT s.paused
@@ -14,6 +14,8 @@ SELECT s.schedule_id, s.pause_after_failures AS failures
      SELECT count(*) FILTER (WHERE state = 'failed') FROM (
        SELECT run.state FROM schedule_slots t JOIN runs run ON run.run_id = t.run_id
         WHERE t.schedule_id = s.schedule_id AND run.finished_at IS NOT NULL
+          AND t.slot_at > coalesce(
+                (SELECT max(to_slot) FROM schedule_ranges r WHERE r.schedule_id = s.schedule_id), '-infinity')
         ORDER BY run.finished_at DESC LIMIT s.pause_after_failures) newest)
    FOR UPDATE OF s
 """)
