@@ -9,7 +9,7 @@ EDITABLE := $(foreach project,$(PROJECTS),-e ./$(project))
 INSTALLED := .venv/.installed
 UV := $(shell command -v uv 2>/dev/null)
 
-.PHONY: help install up demo test test-kafka test-storms bench-ingest bench-ingest-scale bench-freshness bench-schedule bench-read bench-export check format lock clean
+.PHONY: help install up demo test test-kafka test-storms bench-ingest bench-ingest-scale bench-freshness bench-schedule bench-schedulers bench-read bench-export check format lock clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-18s %s\n", $$1, $$2}' Makefile
@@ -57,6 +57,9 @@ bench-freshness: $(INSTALLED) ## Measure how soon a new contract is served while
 
 bench-schedule: $(INSTALLED) ## Measure how late 1,000 to 100,000 schedules fire, before 1, 2 and 5 replicas (30 minutes)
 	@PYTHONPATH=tests $(BIN)/python -m bench.schedule $(if $(ONLY),--only $(ONLY))
+
+bench-schedulers: $(INSTALLED) ## Hold the scheduler beside APScheduler and taskiq while they are killed, frozen and told a wrong time (8 minutes)
+	@PYTHONPATH=tests $(BIN)/python -m bench.schedulers $(if $(ONLY),--only $(ONLY))
 
 bench-read: $(INSTALLED) ## Measure the api on markets of 46,000 and 460,000 contracts (8 minutes; once as long to make them)
 	@PYTHONPATH=tests $(BIN)/python -m bench.read $(if $(SIZE),--size $(SIZE)) $(if $(ONLY),--only $(ONLY))

@@ -11,6 +11,7 @@ from bench.delays import tables
 from bench.figures import Measured, table
 from bench.read.figures import table as read_table
 from bench.schedule_table import table as schedule_table
+from bench.schedulers.table import table as schedulers_table
 
 MEASURED: Final = Path("build/bench")
 PAGE: Final = Path("docs/benchmarks.md")
@@ -21,6 +22,7 @@ TABLES: Final = {
     "freshness": tables,
     "read": read_table,
     "schedule": schedule_table,
+    "schedulers": schedulers_table,
 }
 
 
@@ -44,13 +46,7 @@ def scale_chart(measured: Mapping[str, Measured]) -> str:
 
 def main() -> None:
     page = PAGE.read_text(encoding="utf-8")
-    for name, told in {
-        "ingest": table,
-        "ingest-scale": table,
-        "freshness": tables,
-        "read": read_table,
-        "schedule": schedule_table,
-    }.items():
+    for name, told in TABLES.items():
         source = MEASURED / f"{name}.json"
         if source.exists():
             measured = json.loads(source.read_text(encoding="utf-8"))

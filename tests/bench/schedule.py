@@ -78,21 +78,21 @@ def main() -> None:
     parser.add_argument("--only", nargs="*", default=[scenario.name for scenario in SCENARIOS], metavar="NAME")
     only = parser.parse_args().only
     report = json.loads(REPORT.read_text(encoding="utf-8")) if REPORT.exists() else {}
-    with tempfile.TemporaryDirectory() as folder, _server(Path(folder)) as (server, databases):
+    with tempfile.TemporaryDirectory() as folder, server(Path(folder)) as (postgres, databases):
         for scenario in SCENARIOS:
             if scenario.name in only:
-                report[scenario.name] = _measured(scenario, Path(folder) / scenario.name, server, databases)
+                report[scenario.name] = _measured(scenario, Path(folder) / scenario.name, postgres, databases)
                 print(scenario.name, json.dumps(report[scenario.name]))
                 REPORT.parent.mkdir(parents=True, exist_ok=True)
                 REPORT.write_text(json.dumps(report, indent=2) + "\n", encoding="utf-8")
 
 
 @contextmanager
-def _server(folder: Path) -> Iterator[tuple[EmbeddedPostgres, Databases]]:
+def server(folder: Path) -> Iterator[tuple[EmbeddedPostgres, Databases]]:
     """A PostgreSQL that keeps its promises and remembers when each transaction was committed."""
     server = EmbeddedPostgres(folder / "postgres", free_port())
     server.start()
-    asyncio.run(_execute(server.url, "ALTER SYSTEM SET track_commit_timestamp = on"))
+    asyncio.run(execute(server.url, "ALTER SYSTEM SET track_commit_timestamp = on"))
     server.stop()
     server.start()
     databases = Databases(server.url)
@@ -103,7 +103,7 @@ def _server(folder: Path) -> Iterator[tuple[EmbeddedPostgres, Databases]]:
         server.stop()
 
 
-def _measured(scenario: Scenario, folder: Path, server: EmbeddedPostgres, databases: Databases) -> dict[str, Any]:
+def _measured(scenario: Scenario, folder: Path, postgres: EmbeddedPostgres, databases: Databases) -> dict[str, Any]:
     folder.mkdir()
     with ExitStack() as stack:
         url = stack.enter_context(databases.fresh("migrated"))
@@ -116,13 +116,13 @@ def _measured(scenario: Scenario, folder: Path, server: EmbeddedPostgres, databa
         for name in names:
             freeport.processes[name] = freeport._run("scheduler")
         time.sleep(SETTLING_SECONDS)
-        asyncio.run(_execute(url, DEFINE, scenario.schedules, scenario.pattern != "at_once"))
+        asyncio.run(execute(url, DEFINE, scenario.schedules, scenario.pattern != "at_once"))
         if scenario.pattern == "idle":
-            asyncio.run(_execute(url, SLEEPING))
-        asyncio.run(_execute(url, "VACUUM ANALYZE schedules"))
+            asyncio.run(execute(url, SLEEPING))
+        asyncio.run(execute(url, "VACUUM ANALYZE schedules"))
         processes = {name: psutil.Process(freeport.processes[name].pid) for name in names}
-        assert server.pid is not None
-        return _window(scenario, url, names, {**processes, "postgres": psutil.Process(server.pid)})
+        assert postgres.pid is not None
+        return _window(scenario, url, names, {**processes, "postgres": psutil.Process(postgres.pid)})
 
 
 def _window(scenario: Scenario, url: str, names: Sequence[str], processes: dict[str, psutil.Process]) -> dict[str, Any]:
@@ -169,7 +169,7 @@ async def _late(url: str, beginning: float, expected: int) -> dict[str, Any]:
         await connection.close()
 
 
-async def _execute(url: str, statement: str, *arguments: object) -> None:
+async def execute(url: str, statement: str, *arguments: object) -> None:
     connection = await asyncpg.connect(url)
     await connection.execute(statement, *arguments)
     await connection.close()
