@@ -8,10 +8,8 @@ from common.tables.contracts import (
     contract_items,
     contract_words,
     contracts,
-    coverage,
     dynamic_item_attributes,
     dynamic_items,
-    sweeps,
 )
 from common.tables.counts import listed_count_changes, listed_counts
 from common.tables.messaging import broker_epochs, dead_letters, heartbeats, inbox, outbox
@@ -26,6 +24,7 @@ from common.tables.schedules import (
     schedule_versions,
     schedules,
 )
+from common.tables.sweeps import coverage, sweeps
 from common.tables.timers import timers
 from common.tables.universe import (
     categories,

@@ -1,4 +1,4 @@
-"""The market: contracts, their items, and what each sweep of a region proved (written by the ingestor)."""
+"""The market: contracts and what they hold (written by the ingestor)."""
 
 from sqlalchemy import (
     BigInteger,
@@ -19,6 +19,7 @@ from sqlalchemy.dialects.postgresql import ARRAY, JSONB, TSVECTOR
 from sqlalchemy.sql import text
 
 from common.tables.base import Isk, instant, metadata
+from common.tables.sampled import SAMPLED
 
 VALUE_RATIO = """
 CASE
@@ -168,10 +169,22 @@ contracts = Table(
         postgresql_where=text(LISTED),
     ),
     # When the next live contract expires: then every answer about the market is another.
-    Index("ix_contracts_expiring", "date_expired", "contract_id", postgresql_where=text(LISTED)),
+    Index(
+        "ix_contracts_expiring",
+        "date_expired",
+        "contract_id",
+        postgresql_include=["type", "region_id"],
+        postgresql_where=text(LISTED),
+    ),
     # What lists are sorted by, each in two parts: those that have such a value, and, by their ids, those that do not.
     Index("ix_contracts_live_id", "contract_id", postgresql_where=text(LISTED)),
-    Index("ix_contracts_live_price", "price", "contract_id", postgresql_where=text(LISTED)),
+    Index(
+        "ix_contracts_live_price",
+        "price",
+        "contract_id",
+        postgresql_include=["type", "date_expired"],
+        postgresql_where=text(LISTED),
+    ),
     Index("ix_contracts_live_volume", "volume", "contract_id", postgresql_where=text(LISTED)),
     _sorted_where("value_ratio", "value_ratio IS NOT NULL"),
     _sorted_where("runs", "runs IS NOT NULL"),
@@ -190,10 +203,12 @@ contracts = Table(
         "contract_id",
         postgresql_where=text(f"{LISTED} AND contains_ship"),
     ),
-    # A thirty-second of them, in no order that means anything: what estimates are made from.
+    # A thirty-second of them, in no order that means anything: what estimates are made from. With all that lists are
+    # filtered by, but for facets, which may be too long: so a sample is read from a few pages.
     Index(
         "ix_contracts_live_sample",
         text("hashint8(contract_id)"),
+        postgresql_include=SAMPLED,
         postgresql_where=text(f"{LISTED} AND contract_id % 32::bigint = 0"),
     ),
     Index("ix_contracts_facets", "facets", postgresql_using="gin", postgresql_where=text("delisted_at IS NULL")),
@@ -314,33 +329,4 @@ dynamic_item_attributes = Table(
     PrimaryKeyConstraint("item_id", "attribute_id"),
     Index(None, "attribute_id", "value"),
     comment="What was rolled",
-)
-
-sweeps = Table(
-    "sweeps",
-    metadata,
-    Column("run_id", Uuid, primary_key=True),
-    Column("region_id", BigInteger, nullable=False),
-    instant("generation"),
-    instant("fresh_until"),
-    instant("swept_at", default_now=True),
-    Column("complete", Boolean, nullable=False),
-    Column("pages", Integer, nullable=False),
-    *(
-        Column(n, Integer, nullable=False)
-        for n in ("fetched", "listed", "changed", "unchanged", "rejected", "delisted")
-    ),
-    Index(None, "region_id", "generation"),
-    comment="What each reading of a region's list proved",
-)
-
-coverage = Table(
-    "coverage",
-    metadata,
-    Column("region_id", BigInteger, primary_key=True, autoincrement=False),
-    instant("generation"),
-    instant("fresh_until"),
-    instant("swept_at"),
-    instant("complete_generation", nullable=True),
-    comment="The newest generation of each region's list that was merged, and the newest that was complete",
 )

@@ -8,13 +8,14 @@ from api.cursors import Position
 from api.queries import filters, shown
 from api.queries.arguments import Arguments
 from api.queries.coverage import COVERAGE, COVERED, Covered
-from api.queries.search import Search
+from api.queries.filters import Branch
+from api.queries.search import Search, Tier, with_ids
 from api.queries.sorting import Stretch, parts_of, stretches
 from api.schemas.base import BIGINT
 from api.schemas.contracts import ContractQuery, Sort
 
 STRETCH = """
-SELECT c.contract_id, c.type, {key} AS key FROM contracts c
+SELECT c.contract_id, c.type, {key} AS key FROM {source} c
  WHERE {filters} AND {condition} ORDER BY {order} LIMIT {most}
 """
 MERGED = "SELECT * FROM ({branches}) AS found ORDER BY {order} LIMIT {most}"
@@ -97,10 +98,13 @@ async def _read(connection: Any, query: ContractQuery, search: Search | None, po
     asked = query.model_copy(update={"q": None}) if query.sorted_by is Sort.RELEVANCE else query
     branches = filters.branches(asked, arguments, search)
     anew = arguments.planned_anew()
-    parts = parts_of(query, search, arguments)
-    for stretch in stretches(parts, position, arguments, descending=query.descending):
+    for stretch in stretches(parts_of(query, search), position, arguments, descending=query.descending):
         most = arguments.place(skipped + wanted - len(found))
-        statement = _statement([f"{branch} AND {anew}" for branch in branches], stretch, f"{most}::bigint")
+        tier = await _tier(connection, search, stretch.part.tier)
+        if tier is not None and tier.ids == []:
+            continue
+        told = f"{tier.condition(arguments)} AND {anew}" if tier else anew
+        statement = _statement(branches, stretch, told, f"{most}::bigint")
         behind = f"OFFSET {arguments.place(skipped)}::bigint" if skipped else ""
         rows = await _fetch(connection, arguments, f"/* contracts.stretch */ {statement} {behind}")
         if skipped and not rows:
@@ -115,18 +119,23 @@ async def _read(connection: Any, query: ContractQuery, search: Search | None, po
     return list(found.values())
 
 
+async def _tier(connection: Any, search: Search | None, tier: Tier | None) -> Tier | None:
+    return None if search is None or tier is None else await with_ids(connection, search, tier)
+
+
 async def _fetch(connection: Any, arguments: Arguments, statement: str) -> Any:
     statement, used = arguments.used_in(statement)
     return await connection.fetch(statement, *used)
 
 
-def _statement(branches: Sequence[str], stretch: Stretch, most: str) -> str:
+def _statement(branches: Sequence[Branch], stretch: Stretch, told: str, most: str) -> str:
     """The first `most` of a stretch. Each branch is in the order of an index, so that a few of each are enough."""
     each = [
         STRETCH.format(
             key=stretch.part.key or "NULL::int",
-            filters=branch,
-            condition=stretch.condition,
+            source=branch.source,
+            filters=branch.condition,
+            condition=f"{stretch.condition} AND {told}",
             order=stretch.order,
             most=most,
         )

@@ -3,7 +3,7 @@
 import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import orjson
@@ -23,13 +23,15 @@ SAMPLED = 1_500
 """Contracts that a sample has, at most, and..."""
 SAMPLED_INSIDE = 500
 """... where something has to be looked up of each: what it holds, or its words."""
+MOST_TOLD = 1_000
+"""If words find more contracts than this, not all of them are looked at for an estimate."""
 LOOKED_UP = ("contract_items", "contract_words")
 MANY = 64
 """Of a sample's: a list of so many is not counted exactly, for that would not be quick."""
 ONE_OF = 32
 """Of so many live contracts, one stands in the index `ix_contracts_live_sample`."""
 
-NARROW = ("type_id", "group_id", "system_id", "station_id", "issuer_id", "issuer_corporation_id", "q", "attribute")
+NARROW = ("type_id", "group_id", "system_id", "station_id", "issuer_id", "issuer_corporation_id", "attribute")
 """Filters that leave little, mostly, and have an index."""
 
 BY_TYPE = """
@@ -41,10 +43,12 @@ LIVE_SAMPLE = f"""
 (SELECT * FROM contracts WHERE delisted_at IS NULL AND contract_id % {ONE_OF} = 0
   ORDER BY hashint8(contract_id) LIMIT {{most}})
 """  # noqa: S608 - constants
-# Rows of some pages of the table: those that were written together are alike, so it tells less.
+# Rows of some pages of the table: those that were written together are alike, so it tells less. The same pages every
+# time, so that they are in memory.
 STORED_SAMPLE = """
 (SELECT * FROM contracts TABLESAMPLE SYSTEM (
-    (SELECT least(100, 100.0 * {most} / greatest(reltuples, 1)) FROM pg_class WHERE oid = 'contracts'::regclass)))
+    (SELECT least(100, 100.0 * {most} / greatest(reltuples, 1)) FROM pg_class WHERE oid = 'contracts'::regclass))
+    REPEATABLE (0))
 """
 SAMPLE = """
 /* counting.sample */
@@ -148,10 +152,18 @@ async def _kept(connection: Any, query: ContractFilters) -> Counted:
 
 async def _counted(connection: Any, query: ContractFilters, search: Search | None, count: Count) -> Counted:
     """By a sample first where many are likely: then the planner, which takes as long, need not be asked."""
-    begins_with_sample = count is Count.ESTIMATED and query.wanted_state is State.LIVE and _is_wide(query)
-    sample = await _sampled(connection, query, search) if begins_with_sample else None
-    if sample is not None and sample.found >= MANY:
+    is_wide = query.wanted_state is State.LIVE and _is_wide(query, search)
+    sample = await _sampled(connection, query, search) if count is Count.ESTIMATED and is_wide else None
+    if sample is not None and (sample.found >= MANY or query.q is not None):
         return sample.counted
+    if count is Count.ESTIMATED and search is not None and len(search.anywhere.ids or ()) > MOST_TOLD:
+        return await _sampled_of_search(connection, query, search)
+    return await _planned(connection, query, search, count, sample)
+
+
+async def _planned(
+    connection: Any, query: ContractFilters, search: Search | None, count: Count, sample: Sample | None
+) -> Counted:
     arguments = Arguments()
     statement = BY_TYPE.format(where=filters.where(query, arguments, search), anew=arguments.planned_anew())
     if count is Count.ESTIMATED and await _cost(connection, statement, arguments) > QUICK:
@@ -160,8 +172,20 @@ async def _counted(connection: Any, query: ContractFilters, search: Search | Non
     return Counted({row["type"]: row["n"] for row in rows}, exact=True)
 
 
-def _is_wide(query: ContractFilters) -> bool:
-    """Whether it names nothing that most contracts have nothing to do with."""
+async def _sampled_of_search(connection: Any, query: ContractFilters, search: Search) -> Counted:
+    """Of what the words find, every so manieth contract is looked at."""
+    ids = search.anywhere.ids or ()
+    some = ids[:: -(-len(ids) // SAMPLED_INSIDE)]
+    part = replace(search, anywhere=replace(search.anywhere, ids=some))
+    counted = await _planned(connection, query, part, Count.EXACT, None)
+    each = len(ids) / len(some)
+    return Counted({name: round(n * each) for name, n in counted.by_type.items()}, exact=False)
+
+
+def _is_wide(query: ContractFilters, search: Search | None) -> bool:
+    """Whether it names nothing that most contracts have nothing to do with; words may be those of many."""
+    if search is not None and search.anywhere.ids is not None:
+        return False
     return not any(getattr(query, name) for name in NARROW)
 
 

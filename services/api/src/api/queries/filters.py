@@ -1,8 +1,10 @@
 """The filters of a list as SQL, for whoever reads contracts: lists, exports, deals."""
 
 from collections.abc import Iterable, Mapping, Sequence
+from typing import NamedTuple
 
 from api.queries.arguments import Arguments
+from api.queries.overdue import OVERDUE
 from api.queries.search import Search
 from api.schemas.contract_filters import ITEM_RANGES, RANGES, ContractFilters, State
 from common.tables.contracts import CATEGORY_FACET, GROUP_FACET
@@ -17,13 +19,13 @@ IS_COPY = "(o.is_blueprint_copy IS TRUE OR o.runs >= 0)"
 """As the ingestor judges: an original has no flag, or it is false; and no runs, or -1."""
 
 _STATES = {State.LIVE: [LIVE], State.GONE: [GONE], State.ALL: []}
-_LISTED, _DELISTED, _OVERDUE = (
-    "c.delisted_at IS NULL",
-    "c.delisted_at IS NOT NULL",
-    "c.delisted_at IS NULL AND c.date_expired <= now()",
-)
-_BRANCHES = {State.LIVE: [LIVE], State.GONE: [_DELISTED, _OVERDUE], State.ALL: [_LISTED, _DELISTED]}
-"""The same in parts, for each of which there are indexes."""
+_CONTRACTS, _LISTED, _DELISTED = "contracts", "c.delisted_at IS NULL", "c.delisted_at IS NOT NULL"
+_BRANCHES = {
+    State.LIVE: [(_CONTRACTS, LIVE)],
+    State.GONE: [(_CONTRACTS, _DELISTED), (OVERDUE, "true")],
+    State.ALL: [(_CONTRACTS, _LISTED), (_CONTRACTS, _DELISTED)],
+}
+"""The same in parts, for each of which there are indexes: from where, and which of them."""
 _NUMERIC, _DOUBLE, _INT = "numeric", "float8", "int"
 _KINDS = {
     "price": _NUMERIC,
@@ -49,10 +51,17 @@ def where(filters: ContractFilters, arguments: Arguments, search: Search | None 
     return " AND ".join([*_STATES[filters.wanted_state], *_in_any_state(filters, arguments, search)]) or "true"
 
 
-def branches(filters: ContractFilters, arguments: Arguments, search: Search | None = None) -> list[str]:
-    """The same as `where`, as conditions of which each contract meets one at most and each has indexes of its own."""
+class Branch(NamedTuple):
+    """Some of a list: which contracts of `source`, as `c`."""
+
+    source: str
+    condition: str
+
+
+def branches(filters: ContractFilters, arguments: Arguments, search: Search | None = None) -> list[Branch]:
+    """The same as `where`, in parts that have no contract in common and for each of which there are indexes."""
     held = list(_in_any_state(filters, arguments, search))
-    return [" AND ".join([branch, *held]) for branch in _BRANCHES[filters.wanted_state]]
+    return [Branch(source, " AND ".join([condition, *held])) for source, condition in _BRANCHES[filters.wanted_state]]
 
 
 def reasons(filters: ContractFilters) -> list[str]:

@@ -8,20 +8,38 @@ here. So it costs what occurs and what expired lately, whatever the size of the 
 from typing import Literal
 
 from api.queries.overdue import OVERDUE
+from common.tables.contracts import CATEGORY_FACET, GROUP_FACET
 
 Kind = Literal["type", "group", "category", "region", "system", "station"]
+
+
+def _facets(least: int, beyond: int) -> str:
+    return f"""
+        SELECT (facet - {least})::bigint FROM (SELECT unnest(c.facets) AS facet FROM {OVERDUE} c) AS offered
+         WHERE facet >= {least} AND facet < {beyond}
+    """  # noqa: S608 - constants
+
+
+# As `counted_by` tells for each contract by itself, which takes five times as long.
+_OVERDUE_BY: dict[Kind, str] = {
+    "type": _facets(0, GROUP_FACET),
+    "group": _facets(GROUP_FACET, CATEGORY_FACET),
+    "category": _facets(CATEGORY_FACET, CATEGORY_FACET + GROUP_FACET),
+    "region": f"SELECT c.region_id FROM {OVERDUE} c",  # noqa: S608 - constants
+    "system": f"SELECT c.system_id FROM {OVERDUE} c",  # noqa: S608 - constants
+    "station": f"SELECT c.start_location_id FROM {OVERDUE} c",  # noqa: S608 - constants
+}
 
 
 def unsettled(kind: Kind) -> str:
     """A query for `id` and `change`: what `listed_counts.contracts` is to be corrected by. Few rows, if any."""
     return f"""
         SELECT id, sum(n)::int AS change FROM (
-            SELECT kind, id, change FROM listed_count_changes
+            SELECT id, change FROM listed_count_changes WHERE kind = '{kind}'
             UNION ALL
-            SELECT k.kind, k.id, -1
-              FROM {OVERDUE} c, counted_by(c.type, c.facets, c.region_id, c.system_id, c.start_location_id) k
-           ) AS moved (kind, id, n)
-         WHERE kind = '{kind}' GROUP BY id
+            SELECT number, -1 FROM ({_OVERDUE_BY[kind]}) AS overdue (number) WHERE number IS NOT NULL
+           ) AS moved (id, n)
+         GROUP BY id
     """  # noqa: S608 - constants
 
 

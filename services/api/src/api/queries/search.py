@@ -14,7 +14,7 @@ is a condition to be tried on one contract after the other, for many also means 
 """
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import islice, product
 from math import isqrt
 from typing import Any, Final
@@ -84,13 +84,15 @@ LIMITS: Final = Limits()
 class Tier:
     """Contracts that are equally relevant; no contract is in two tiers of a search.
 
-    `ids` are theirs, of live and gone ones, unless they are too many.
+    `ids` are theirs, of live and gone ones, unless they are too many, or not looked for yet.
     """
 
     query: str
     ids: Sequence[int] | None
     number: int = 0
     """The same in every search for these words: the last tier's is 0, the one before it has 1, and so on."""
+    is_few: bool = False
+    """Whether they are to be told by their ids, once it is known which these are."""
 
     def condition(self, arguments: Arguments) -> str:
         """That a contract `c` is in it; what has to be passed is added to `arguments`."""
@@ -110,6 +112,10 @@ class Search:
     anywhere: Tier
     """All tiers as one, for lists in another order and for counts."""
     corrected: dict[str, list[str]] = field(default_factory=dict)
+    among: str | None = None
+    """A query that finds all of it and begins no words, for looking for ids."""
+    most: int = 0
+    """Ids that a tier is told by."""
 
     def condition(self, arguments: Arguments) -> str:
         """That a contract `c` is found at all."""
@@ -129,8 +135,18 @@ async def understand(connection: Any, q: str, limits: Limits = LIMITS) -> Search
     queries = _queries(words, meant)
     if not queries:
         return Search((), Tier("", ()), corrected)
-    tiers = await _tiers(connection, queries, _among(meant), limits)
-    return Search(tuple(tier for tier in tiers if tier.ids != []), _joined(tiers, meant), corrected)
+    return await _found(connection, queries, meant, corrected, limits)
+
+
+async def with_ids(connection: Any, search: Search, tier: Tier) -> Tier:
+    """The tier as it is to be read: with its ids, if it is one of few contracts.
+
+    If all tiers together are many contracts, those of a later one are looked for only when a page gets there: of a tier
+    without what stands in better ones the index finds all first, and then takes those out.
+    """
+    if tier.ids is not None or not tier.is_few:
+        return tier
+    return replace(tier, ids=(await _ids(connection, [tier.query], search.among, search.most)).get(tier.query))
 
 
 @dataclass(frozen=True, slots=True)
@@ -192,8 +208,10 @@ def _queries(words: Sequence[str], meant: Meant) -> list[str]:
     return queries
 
 
-async def _tiers(connection: Any, queries: Sequence[str], among: str | None, limits: Limits) -> list[Tier]:
-    """Each tier with its ids, unless they are many. `among`: a query that finds all of them and begins no words."""
+async def _found(
+    connection: Any, queries: Sequence[str], meant: Meant, corrected: dict[str, list[str]], limits: Limits
+) -> Search:
+    among = _among(meant)
     counted = queries if among is None else [*queries, among]
     counts = ", ".join(
         f"count(*) FILTER (WHERE w.words @@ (SELECT ${place}::text::tsquery))"
@@ -202,13 +220,15 @@ async def _tiers(connection: Any, queries: Sequence[str], among: str | None, lim
     statement = NEWEST.format(counts=counts, sample=limits.sample)
     *sampled, stored = await connection.fetchrow(statement, *counted)
     most, many = limits.few(stored), limits.many_of_sample(stored)
-    few = [query for query, count in zip(queries, sampled, strict=False) if count < many]
     if among is not None and sampled[-1] >= many:
         among = None
-    ids = await _ids(connection, few, among, most) if few else {}
-    return [
-        Tier(query, ids.get(query), number) for number, query in zip(range(len(queries))[::-1], queries, strict=True)
+    of_tiers = dict(zip(queries, sampled, strict=False))
+    ids = await _ids(connection, queries, among, most) if sum(of_tiers.values()) < many else {}
+    tiers = [
+        Tier(query, ids.get(query), number, is_few=not ids and count < many)
+        for number, (query, count) in zip(range(len(queries))[::-1], of_tiers.items(), strict=True)
     ]
+    return Search(tuple(tier for tier in tiers if tier.ids != []), _joined(tiers, meant), corrected, among, most)
 
 
 async def _ids(connection: Any, queries: Sequence[str], among: str | None, most: int) -> dict[str, list[int]]:

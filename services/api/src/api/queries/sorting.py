@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from api.cursors import Position
 from api.queries.arguments import Arguments
-from api.queries.search import Search
+from api.queries.search import Search, Tier
 from api.schemas.contracts import ContractQuery, Sort
 
 
@@ -21,6 +21,8 @@ class Part:
     condition: str
     key: str | None = None
     kind: str = "bigint"
+    tier: Tier | None = None
+    """Which of a search's it is, with a condition of its own."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,11 +72,11 @@ TIERS = 8
 """More than a search has."""
 
 
-def parts_of(query: ContractQuery, search: Search | None, arguments: Arguments) -> list[Part]:
+def parts_of(query: ContractQuery, search: Search | None) -> list[Part]:
     """The parts of the list that `query` asks for, from its beginning to its end, and ascending by number."""
     if query.sorted_by is Sort.RELEVANCE:
         assert search is not None
-        return _tiers(search, arguments, descending=query.descending)
+        return _tiers(search, descending=query.descending)
     key = KEYS[query.sorted_by]
     with_value = (_has_value(key), key.column)
     zero = (f"{key.column} = 0", None)
@@ -88,15 +90,11 @@ def parts_of(query: ContractQuery, search: Search | None, arguments: Arguments) 
     ]
 
 
-def _tiers(search: Search, arguments: Arguments, *, descending: bool) -> list[Part]:
+def _tiers(search: Search, *, descending: bool) -> list[Part]:
     """The most relevant contracts first, or last; the newest of those that are equally relevant likewise."""
+    issued = KEYS[Sort.ISSUED]
     tiers = [
-        Part(
-            TIERS - tier.number if descending else tier.number,
-            tier.condition(arguments),
-            KEYS[Sort.ISSUED].column,
-            KEYS[Sort.ISSUED].kind,
-        )
+        Part(TIERS - tier.number if descending else tier.number, "true", issued.column, issued.kind, tier)
         for tier in search.tiers
     ]
     return sorted(tiers, key=lambda part: part.number)

@@ -2,8 +2,10 @@
 
 from typing import Any
 
-from api.queries.live_counts import live_counts, unsettled
+from api.queries.live_counts import live_counts
+from api.queries.overdue import OVERDUE
 from api.queries.pricing import BLUEPRINT, RELIC, SHIP
+from common.tables.contracts import GROUP_FACET
 
 REGIONS = f"""
 /* universe.regions */
@@ -28,7 +30,8 @@ SELECT json_build_object(
     'volume', t.volume, 'packaged_volume', t.packaged_volume, 'portion_size', t.portion_size,
     'market_group_id', t.market_group_id, 'meta_group_id', t.meta_group_id,
     'live', coalesce((SELECT contracts FROM listed_counts WHERE kind = 'type' AND id = t.type_id), 0)
-            + coalesce((SELECT change FROM ({unsettled("type")}) u WHERE u.id = t.type_id), 0),
+            + coalesce((SELECT sum(change) FROM listed_count_changes WHERE kind = 'type' AND id = t.type_id), 0)
+            - (SELECT count(*) FROM {OVERDUE} c WHERE c.facets @> ARRAY[least(t.type_id, {GROUP_FACET - 1})::int]),
     'prices', CASE WHEN p.type_id IS NOT NULL THEN json_build_object(
         'buy', p.buy, 'sell', p.sell, 'orders_as_of', p.orders_at,
         'average', p.average, 'adjusted', p.adjusted, 'averages_as_of', p.average_at) END,
