@@ -110,29 +110,27 @@ async def test_a_patch_says_it_in_either_words(api: ServedApi) -> None:
     assert told(put) == ("reconcile", None, DUE)
 
 
-@pytest.mark.parametrize(
-    ("emits", "field"),
-    [
-        ({"type": "freeport.contract.listed.v2", "data": {}}, "emits.type"),
-        ({"type": ITEMS["type"], "data": {"contract_ids": [1]}}, "emits.data.region_id"),
-        ({"type": ITEMS["type"], "data": {"region_id": 1, "contract_ids": ["one"]}}, "emits.data.contract_ids[0]"),
-        ({"type": ITEMS["type"], "data": {"region_id": 1, "contract_ids": [1], "x": 2}}, "emits.data.x"),
-        ({"type": ITEMS["type"], "data": {"region_id": 2**70, "contract_ids": [1]}}, "emits.data"),
-        ({"type": COMMAND, "data": {"dataset": "contracts"}}, "emits.data.scope.region_id"),
-        ({"type": COMMAND, "data": {"dataset": "names"}}, "dataset"),
-        ({"type": "freeport.contract.delisted.v1", "data": {"outcome": "\x00"}}, "emits.data"),
-        ({"type": "freeport.contract.delisted.v1", "data": {"outcome": "\ud800"}}, "emits.data"),
-        ({"type": ITEMS["type"]}, "emits.data"),
-        ("freeport.contract.listed.v1", "emits"),
-    ],
-)
-async def test_an_event_that_is_none_is_refused_with_the_field(api: ServedApi, emits: Any, field: str) -> None:
-    body = {**EMITTING, "emits": emits, **({"dataset": "prices"} if field == "dataset" else {})}
+NO_EVENTS: list[tuple[Any, str]] = [
+    ({"type": "freeport.contract.listed.v2", "data": {}}, "emits.type"),
+    ({"type": ITEMS["type"], "data": {"contract_ids": [1]}}, "emits.data.region_id"),
+    ({"type": ITEMS["type"], "data": {"region_id": 1, "contract_ids": ["one"]}}, "emits.data.contract_ids[0]"),
+    ({"type": ITEMS["type"], "data": {"region_id": 1, "contract_ids": [1], "x": 2}}, "emits.data.x"),
+    ({"type": ITEMS["type"], "data": {"region_id": 2**70, "contract_ids": [1]}}, "emits.data"),
+    ({"type": COMMAND, "data": {"dataset": "contracts"}}, "emits.data.scope.region_id"),
+    ({"type": COMMAND, "data": {"dataset": "names"}}, "dataset"),
+    ({"type": "freeport.contract.delisted.v1", "data": {"outcome": "\x00"}}, "emits.data"),
+    ({"type": "freeport.contract.delisted.v1", "data": {"outcome": "\ud800"}}, "emits.data"),
+    ({"type": ITEMS["type"]}, "emits.data"),
+    ("freeport.contract.listed.v1", "emits"),
+]
 
-    reply = await make(api, body)
 
-    assert (reply.status, reply.wrong_fields) == (422, [field])
-    assert (await api.ask("POST", f"{PATH}/preview", json=body)).status == 422
+async def test_an_event_that_is_none_is_refused_with_the_field(api: ServedApi) -> None:
+    for emits, field in NO_EVENTS:
+        body = {**EMITTING, "emits": emits, **({"dataset": "prices"} if field == "dataset" else {})}
+        reply = await make(api, body)
+        assert (reply.status, reply.wrong_fields) == (422, [field])
+        assert (await api.ask("POST", f"{PATH}/preview", json=body)).status == 422
 
 
 @pytest.mark.usefixtures("scheduler")
