@@ -41,13 +41,19 @@ class Broker(Protocol):
 
 
 @pytest.fixture(scope="session")
-def databases(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Databases]:
-    """One PostgreSQL server for all tests, with the templates they copy."""
+def database_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[EmbeddedPostgres]:
+    """One PostgreSQL server for all tests. Whoever stops it starts it again."""
     folder = tmp_path_factory.mktemp("postgres")
     with EmbeddedPostgres(folder / "data", free_port(), durable=False) as server:
-        databases = Databases(server.url)
-        databases.prepare()
-        yield databases
+        yield server
+
+
+@pytest.fixture(scope="session")
+def databases(database_server: EmbeddedPostgres) -> Databases:
+    """What is on that server: the templates that tests copy."""
+    databases = Databases(database_server.url)
+    databases.prepare()
+    return databases
 
 
 @pytest.fixture
