@@ -1,13 +1,14 @@
 import json
 import logging
 import sys
-from collections.abc import Callable, Mapping
-from typing import Any, TextIO
+from collections.abc import Callable, Mapping, MutableMapping
+from typing import Any, Final, TextIO
 
 import orjson
 import structlog
 from structlog.typing import FilteringBoundLogger, Processor
 
+from common import clock
 from common.settings import LogSettings
 
 
@@ -44,7 +45,7 @@ def configure(settings: LogSettings, *, service: str) -> None:
     level = logging.getLevelNamesMapping()[settings.log_level]
     stream = sys.stdout
     structlog.configure(
-        processors=[*shared, *rendering],
+        processors=[_quick(service)] if settings.log_format == "json" else [*shared, *rendering],
         wrapper_class=structlog.make_filtering_bound_logger(level),
         logger_factory=lambda *name: _Lines(stream, *name),
         cache_logger_on_first_use=True,
@@ -60,6 +61,30 @@ def configure(settings: LogSettings, *, service: str) -> None:
     # The clients retry for themselves and say so at length; what matters of it we say ourselves.
     logging.getLogger("aiokafka").setLevel(logging.CRITICAL)
     logging.getLogger("faststream").setLevel(logging.WARNING)
+
+
+def _quick(service: str) -> Processor:
+    """All those steps in one, with the same end: each request writes a line, which took a fifth of its time."""
+
+    def line(logger: Any, method: str, said: MutableMapping[str, Any]) -> str:
+        message = said.pop("event", None)
+        whole = {
+            "service": service,
+            **structlog.contextvars.get_contextvars(),
+            **said,
+            "level": _LEVELS.get(method, method),
+            "logger": logger.name,
+            "timestamp": clock.now().isoformat().removesuffix("+00:00") + "Z",
+            "message": message,
+        }
+        if "exc_info" in whole:
+            whole = dict(structlog.processors.format_exc_info(logger, method, whole))
+        return _json(whole, default=repr)
+
+    return line
+
+
+_LEVELS: Final = {"exception": "error", "warn": "warning"}
 
 
 def get_logger(name: str) -> FilteringBoundLogger:

@@ -1,13 +1,14 @@
 """What ties a request, its messages and every log line of theirs together."""
 
+import os
 import re
-import secrets
-from collections.abc import Iterator
-from contextlib import contextmanager
-from contextvars import ContextVar
+from collections.abc import Mapping
+from contextlib import AbstractContextManager
+from contextvars import ContextVar, Token
 from dataclasses import dataclass
+from types import TracebackType
 
-import structlog
+from structlog.contextvars import bind_contextvars, reset_contextvars
 
 _TRACEPARENT = re.compile(r"00-(?!0{32})([0-9a-f]{32})-(?!0{16})([0-9a-f]{16})-([0-9a-f]{2})")
 _REQUEST_ID = re.compile(r"[\x21-\x7e]{1,128}")
@@ -33,22 +34,34 @@ def continued(traceparent: str | None, request_id: str | None) -> Trace:
 
     Source: W3C Trace Context, https://www.w3.org/TR/trace-context/.
     """
-    match = _TRACEPARENT.fullmatch(traceparent or "")
-    trace_id = match.group(1) if match else secrets.token_hex(16)
+    match = _TRACEPARENT.fullmatch(traceparent) if traceparent else None
+    noise = os.urandom(24).hex()
+    trace_id = match.group(1) if match else noise[16:]
     flags = match.group(3) if match else "01"
     well_formed = request_id if request_id and _REQUEST_ID.fullmatch(request_id) else None
-    return Trace(f"00-{trace_id}-{secrets.token_hex(8)}-{flags}", well_formed or trace_id)
+    return Trace(f"00-{trace_id}-{noise[:16]}-{flags}", well_formed or trace_id)
 
 
-@contextmanager
-def tracing(trace: Trace, **fields: object) -> Iterator[Trace]:
+def tracing(trace: Trace, **fields: object) -> AbstractContextManager[Trace]:
     """Everything inside logs and publishes under `trace`; `fields` join the log lines."""
-    token = _current.set(trace)
-    named = {name: str(value) for name, value in fields.items() if value is not None}
-    with structlog.contextvars.bound_contextvars(
-        request_id=trace.request_id, trace_id=trace.traceparent.split("-")[1], **named
-    ):
-        try:
-            yield trace
-        finally:
-            _current.reset(token)
+    return _Tracing(trace, {name: str(value) for name, value in fields.items() if value is not None})
+
+
+class _Tracing(AbstractContextManager[Trace]):
+    """Not a generator, for each request is in one."""
+
+    __slots__ = ("_bound", "_fields", "_token", "_trace")
+
+    def __init__(self, trace: Trace, fields: Mapping[str, str]) -> None:
+        self._trace = trace
+        self._fields = fields
+
+    def __enter__(self) -> Trace:
+        trace = self._trace
+        self._token: Token[Trace | None] = _current.set(trace)
+        self._bound = bind_contextvars(request_id=trace.request_id, trace_id=trace.traceparent[3:35], **self._fields)
+        return trace
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
+        reset_contextvars(**self._bound)
+        _current.reset(self._token)

@@ -19,11 +19,11 @@ class BodyLimit:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        declared = Headers(scope=scope).get("content-length", "0")
         received = 0
 
         async def limited() -> Message:
             nonlocal received
+            declared = Headers(scope=scope).get("content-length", "0")
             if declared.isdecimal() and int(declared) > MAX_BYTES:
                 raise _too_large()
             message = await receive()

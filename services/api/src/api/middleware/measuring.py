@@ -54,9 +54,11 @@ def _route(scope: Scope) -> str:
     route = scope.get("route")
     if not isinstance(route, APIRoute):
         return "none"
+    path: str = scope["path"]
+    if not scope["path_params"]:
+        return path
     served = route.path_format.format(**scope["path_params"])
-    prefix: str = scope["path"].removesuffix(served)
-    return prefix + route.path
+    return path.removesuffix(served) + route.path
 
 
 def register_middleware(app: FastAPI) -> None:

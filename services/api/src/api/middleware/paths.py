@@ -17,6 +17,9 @@ class Paths:
             await self._app(scope, receive, send)
             return
         headless = scope["method"] == "HEAD"
+        if not headless and not scope["path"].endswith("/"):
+            await self._app(scope, receive, send)
+            return
 
         async def without_body(message: Message) -> None:
             await send({**message, "body": b""} if message["type"] == "http.response.body" else message)

@@ -3,7 +3,6 @@
 import time
 
 from fastapi import FastAPI
-from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from common.logs import get_logger
@@ -24,10 +23,9 @@ class Tracing:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        headers = Headers(scope=scope)
         began = time.perf_counter()
         status = 500
-        with tracing(continued(headers.get("traceparent"), headers.get("x-request-id"))) as trace:
+        with tracing(continued(_said(scope, b"traceparent"), _said(scope, b"x-request-id"))) as trace:
             signature = _signature(trace)
 
             async def traced(message: Message) -> None:
@@ -41,6 +39,14 @@ class Tracing:
                 await self._app(scope, receive, traced)
             finally:
                 _say(scope, status, time.perf_counter() - began)
+
+
+def _said(scope: Scope, header: bytes) -> str | None:
+    for name, value in scope["headers"]:
+        if name == header:
+            said: str = value.decode("latin-1")
+            return said
+    return None
 
 
 def _signature(trace: Trace) -> list[tuple[bytes, bytes]]:
