@@ -5,6 +5,7 @@ import pytest
 import structlog
 from sqlalchemy.ext.asyncio import AsyncEngine
 
+from common.telemetry import merge_trace
 from support.market_rows import MarketRows
 from support.served_api import NOWHERE, ServedApi, api_settings, served
 
@@ -15,6 +16,7 @@ def _plain_logs() -> None:
     structlog.configure(
         processors=[
             structlog.contextvars.merge_contextvars,
+            merge_trace,
             structlog.processors.add_log_level,
             structlog.processors.format_exc_info,
             structlog.processors.JSONRenderer(),

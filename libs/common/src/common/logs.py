@@ -10,6 +10,7 @@ from structlog.typing import FilteringBoundLogger, Processor
 
 from common import clock
 from common.settings import LogSettings
+from common.telemetry import merge_trace
 
 
 class _Lines:
@@ -30,6 +31,7 @@ def configure(settings: LogSettings, *, service: str) -> None:
     """Every line, ours and the libraries', as one JSON object (or one readable line) on standard output."""
     shared: list[Processor] = [
         structlog.contextvars.merge_contextvars,
+        merge_trace,
         structlog.stdlib.add_log_level,
         structlog.stdlib.add_logger_name,
         structlog.processors.TimeStamper(fmt="iso", utc=True),
@@ -70,7 +72,7 @@ def _quick(service: str) -> Processor:
         message = said.pop("event", None)
         whole = {
             "service": service,
-            **structlog.contextvars.get_contextvars(),
+            **merge_trace(logger, method, structlog.contextvars.get_contextvars()),
             **said,
             "level": _LEVELS.get(method, method),
             "logger": logger.name,

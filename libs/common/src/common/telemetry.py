@@ -2,11 +2,12 @@
 
 import os
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, MutableMapping
 from contextlib import AbstractContextManager
 from contextvars import ContextVar, Token
 from dataclasses import dataclass
 from types import TracebackType
+from typing import Any
 
 from structlog.contextvars import bind_contextvars, reset_contextvars
 
@@ -42,6 +43,14 @@ def continued(traceparent: str | None, request_id: str | None) -> Trace:
     return Trace(f"00-{trace_id}-{noise[:16]}-{flags}", well_formed or trace_id)
 
 
+def merge_trace(_logger: Any, _method: str, line: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
+    """A step of structlog's: which request a line belongs to, if to any."""
+    trace = _current.get()
+    if trace is None:
+        return line
+    return {"request_id": trace.request_id, "trace_id": trace.traceparent[3:35], **line}
+
+
 def tracing(trace: Trace, **fields: object) -> AbstractContextManager[Trace]:
     """Everything inside logs and publishes under `trace`; `fields` join the log lines."""
     return _Tracing(trace, {name: str(value) for name, value in fields.items() if value is not None})
@@ -59,9 +68,10 @@ class _Tracing(AbstractContextManager[Trace]):
     def __enter__(self) -> Trace:
         trace = self._trace
         self._token: Token[Trace | None] = _current.set(trace)
-        self._bound = bind_contextvars(request_id=trace.request_id, trace_id=trace.traceparent[3:35], **self._fields)
+        self._bound = bind_contextvars(**self._fields) if self._fields else {}
         return trace
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
-        reset_contextvars(**self._bound)
+        if self._bound:
+            reset_contextvars(**self._bound)
         _current.reset(self._token)

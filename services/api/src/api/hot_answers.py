@@ -13,6 +13,8 @@ OVERHEAD_BYTES = 1_000
 PACKED_FROM_BYTES = 1_000
 """Below, gzip saves less than a packet."""
 PACKING_LEVEL = 5
+SHARED = b"public, max-age=2, s-maxage=5, stale-if-error=300"
+"""Seconds, for that is what the whole chain from the game to here promises; then the tag is asked about again."""
 
 
 @dataclass(slots=True, eq=False)
@@ -27,6 +29,7 @@ class Answer:
     packed_tag: bytes = field(init=False)
     packed: bytes | None = field(init=False, default=None)
     _packing: asyncio.Future[bytes] | None = field(init=False, default=None)
+    _heads: dict[bool, list[tuple[bytes, bytes]]] = field(init=False, default_factory=dict)
 
     def __post_init__(self) -> None:
         # From the content alone, so that all replicas agree. Each encoding is a representation of its own (RFC 9110).
@@ -36,6 +39,21 @@ class Answer:
     @property
     def size(self) -> int:
         return len(self.body) + len(self.packed or b"") + OVERHEAD_BYTES
+
+    def head(self, *, packed: bool) -> list[tuple[bytes, bytes]]:
+        """The headers of the answer as it is, or `packed`."""
+        head = self._heads.get(packed)
+        if head is None:
+            body = (self.packed or b"") if packed else self.body
+            head = self._heads[packed] = [
+                *self.headers,
+                *([(b"content-encoding", b"gzip")] if packed else []),
+                (b"content-length", b"%d" % len(body)),
+                (b"etag", self.packed_tag if packed else self.tag),
+                (b"cache-control", SHARED),
+                (b"vary", b"Accept-Encoding"),
+            ]
+        return head
 
     async def pack(self) -> bytes:
         """The body gzipped: once, however many ask at a time, and beside the event loop."""

@@ -13,14 +13,12 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from api.cached_routes import subjects_of
 from api.conditional import knows, takes_gzip
 from api.dependencies import Parts
-from api.hot_answers import PACKED_FROM_BYTES, Answer, HotAnswers
+from api.hot_answers import PACKED_FROM_BYTES, SHARED, Answer, HotAnswers
 
 ORDER = 1
 """Innermost: a hit is measured, traced and limited like any other request."""
 KEEP_SECONDS = 60.0
 """No answer is older, whatever the versions say."""
-SHARED = b"public, max-age=2, s-maxage=5, stale-if-error=300"
-"""Seconds, for that is what the whole chain from the game to here promises; then the tag is asked about again."""
 
 
 class Caching:
@@ -115,23 +113,11 @@ class Caching:
             await send({"type": "http.response.start", "status": 304, "headers": headers})
             await send({"type": "http.response.body", "body": b""})
             return
-        body, tag, more = answer.body, answer.tag, []
-        if packs:
-            if answer.packed is None:
-                await answer.pack()
-                self._hot.weigh(key, answer)
-            assert answer.packed is not None
-            body, tag, more = answer.packed, answer.packed_tag, [(b"content-encoding", b"gzip")]
-        headers = [
-            *answer.headers,
-            *more,
-            (b"content-length", b"%d" % len(body)),
-            (b"etag", tag),
-            (b"cache-control", SHARED),
-            (b"vary", b"Accept-Encoding"),
-        ]
-        await send({"type": "http.response.start", "status": 200, "headers": headers})
-        await send({"type": "http.response.body", "body": body})
+        if packs and answer.packed is None:
+            await answer.pack()
+            self._hot.weigh(key, answer)
+        await send({"type": "http.response.start", "status": 200, "headers": [*answer.head(packed=packs)]})
+        await send({"type": "http.response.body", "body": answer.packed if packs else answer.body})
 
 
 def _said(scope: Scope, header: bytes) -> bytes:
