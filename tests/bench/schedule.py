@@ -22,6 +22,7 @@ import psutil
 from bench.processes import Meter
 from cli.embedded.broker import EmbeddedBroker
 from cli.embedded.postgres import EmbeddedPostgres
+from cli.stack import EMBEDDED_BROKER
 from common.settings import KafkaSettings
 from support.databases import Databases
 from support.freeport import Freeport
@@ -61,12 +62,17 @@ class Scenario:
     pattern: str = "spread"
 
     @property
+    def is_idle(self) -> bool:
+        return self.pattern.startswith("idle")
+
+    @property
     def name(self) -> str:
         return f"{self.pattern}_{self.schedules}_{self.replicas}"
 
 
 SCENARIOS: Final = (
     Scenario(10_000, 1, "idle"),
+    Scenario(10_000, 1, "idle_embedded"),
     *(Scenario(schedules, replicas) for schedules in (1_000, 10_000, 100_000) for replicas in (1, 2, 5)),
     Scenario(10_000, 1, "at_once"),
     *(Scenario(100_000, replicas, "at_once") for replicas in (1, 2, 5)),
@@ -108,7 +114,7 @@ def _measured(scenario: Scenario, folder: Path, postgres: EmbeddedPostgres, data
     with ExitStack() as stack:
         url = stack.enter_context(databases.fresh("migrated"))
         broker = stack.enter_context(EmbeddedBroker(folder, free_port()))
-        kafka = KafkaSettings(kafka_bootstrap_servers=broker.bootstrap_servers)  # patient, as for Apache Kafka
+        kafka = _settings(broker.bootstrap_servers, embedded=scenario.pattern == "idle_embedded")
         freeport = Freeport(folder, database_url=url, kafka=kafka, esi_url="http://127.0.0.1:1", REGION_IDS="1")
         stack.callback(freeport.close)
         freeport.provision()
@@ -117,12 +123,18 @@ def _measured(scenario: Scenario, folder: Path, postgres: EmbeddedPostgres, data
             freeport.processes[name] = freeport._run("scheduler")
         time.sleep(SETTLING_SECONDS)
         asyncio.run(execute(url, DEFINE, scenario.schedules, scenario.pattern != "at_once"))
-        if scenario.pattern == "idle":
+        if scenario.is_idle:
             asyncio.run(execute(url, SLEEPING))
         asyncio.run(execute(url, "VACUUM ANALYZE schedules"))
         processes = {name: psutil.Process(freeport.processes[name].pid) for name in names}
         assert postgres.pid is not None
         return _window(scenario, url, names, {**processes, "postgres": psutil.Process(postgres.pid)})
+
+
+def _settings(servers: str, *, embedded: bool) -> KafkaSettings:
+    """As `make up` has them for the embedded broker, or patient, as for Apache Kafka."""
+    given = {name.lower(): value for name, value in EMBEDDED_BROKER.items()} if embedded else {}
+    return KafkaSettings.model_validate(given | {"kafka_bootstrap_servers": servers})
 
 
 def _window(scenario: Scenario, url: str, names: Sequence[str], processes: dict[str, psutil.Process]) -> dict[str, Any]:
@@ -132,7 +144,7 @@ def _window(scenario: Scenario, url: str, names: Sequence[str], processes: dict[
     meter = Meter(processes)
     time.sleep(WINDOW_SECONDS)
     spent = meter.cpu_seconds()
-    late = asyncio.run(_late(url, beginning, scenario.schedules if scenario.pattern != "idle" else 0))
+    late = asyncio.run(_late(url, beginning, 0 if scenario.is_idle else scenario.schedules))
     return {
         **late,
         "scheduler_cpu_percent": round(100 * sum(spent[name] for name in names) / WINDOW_SECONDS, 2),

@@ -36,17 +36,18 @@ LONG = os.environ.get("SCHEDULER_FAULTS") == "long"
 
 @dataclass(frozen=True)
 class Ordeal:
-    """What is done to how many."""
+    """What is done to how many, for so long and until so many were killed."""
 
     replicas: int
     schedules: int
     seconds: float
+    kills: int
     every_seconds: float
     restarts_every: int
 
 
-SHORT_FORM = Ordeal(replicas=3, schedules=60, seconds=11, every_seconds=0.9, restarts_every=5)
-LONG_FORM = Ordeal(replicas=5, schedules=10_000, seconds=600, every_seconds=2.9, restarts_every=40)
+SHORT_FORM = Ordeal(replicas=3, schedules=60, seconds=11, kills=10, every_seconds=0.9, restarts_every=5)
+LONG_FORM = Ordeal(replicas=5, schedules=10_000, seconds=600, kills=200, every_seconds=2.9, restarts_every=40)
 
 EVENTS = """
 SELECT convert_from(payload, 'UTF8')::jsonb ->> 'schedule_id' AS schedule_id,
@@ -164,9 +165,9 @@ async def _define(engine: AsyncEngine, ordeal: Ordeal) -> None:
 
 
 async def _hurt(ordeal: Ordeal, replicas: Replicas, server: EmbeddedPostgres) -> int:
-    """Kill, freeze and restart until the time is over; return how often the database was."""
+    """Kill, freeze and restart until all of it is done; return how often the database was restarted."""
     restarts, number, ends = 0, 0, time.monotonic() + ordeal.seconds
-    while time.monotonic() < ends:
+    while time.monotonic() < ends or replicas.kills < ordeal.kills:
         await asyncio.sleep(ordeal.every_seconds)
         number += 1
         if number % ordeal.restarts_every == 0:
