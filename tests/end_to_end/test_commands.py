@@ -79,6 +79,7 @@ def test_a_command_for_a_region_that_does_not_exist_ends_as_failed_and_says_why(
 
 def test_upstream_down_at_the_start_is_told_and_ingestion_begins_when_it_returns(own: World) -> None:
     own.esi.control("faults", down=True)
+    own.freeport.environment["RECONCILE_INTERVAL"] = "3600"  # what is put off falls due by its timers
     own.freeport.start("ingestor", "scheduler", "api")
 
     def told() -> bool:
