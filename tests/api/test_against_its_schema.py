@@ -28,7 +28,7 @@ EXPECTED: Mapping[bool, Any] = {
     },
 }
 """By whether the database is there."""
-NOT_COVERED = ["export_contracts", "preview_schedule"]
+NOT_COVERED = ["export_contracts", "preview_schedule", "replace_schedule"]
 """What takes nothing but what another operation takes as well, a thousand cases of it; it is asked at random alone."""
 
 
@@ -68,7 +68,12 @@ async def explored(api: ServedApi, document: Any, *phases: str, with_database: b
         "continue-on-failure": True,
         "generation": {"max-examples": examples, "no-shrink": True, "database": "none"},
         "checks": EXPECTED[with_database],
-        "phases": {name: {"enabled": name in phases} for name in ("examples", "coverage", "fuzzing", "stateful")},
+        "phases": {
+            "examples": {"enabled": False},
+            "coverage": {"enabled": "coverage" in phases, "unexpected-methods": ["query", "trace"]},
+            "fuzzing": {"enabled": "fuzzing" in phases},
+            "stateful": {"enabled": "stateful" in phases},
+        },
         "operations": [{"include-operation-id": NOT_COVERED, "phases": {"coverage": {"enabled": False}}}],
     }
     seen = Seen()
