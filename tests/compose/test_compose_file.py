@@ -12,6 +12,7 @@ from common.settings import Settings
 ROOT = Path(__file__).parents[2]
 DOCKERFILE = (ROOT / "Dockerfile").read_text(encoding="utf-8")
 SERVICES: dict[str, Any] = YAML(typ="safe").load(ROOT / "docker-compose.yml")["services"]
+SECRETS: dict[str, Any] = YAML().load(ROOT / "docker-compose.secrets.yml")
 OURS = {name: service for name, service in SERVICES.items() if "build" in service}
 LASTING = {name: service for name, service in SERVICES.items() if name != "migrate"}
 BASE_IMAGES = {"python:3.13-slim", "postgres:18", "apache/kafka:4.1.0"}
@@ -65,6 +66,18 @@ def test_a_service_can_be_scaled_and_needs_nothing_of_the_engine(name: str) -> N
 @pytest.mark.parametrize("name", SERVICES)
 def test_a_port_is_published_to_this_machine_only(name: str) -> None:
     assert all(port.startswith("127.0.0.1:") for port in SERVICES[name].get("ports", []))
+
+
+@pytest.mark.parametrize("name", SERVICES)
+def test_with_passwords_from_files_none_is_left_in_the_environment(name: str) -> None:
+    passwords = {setting for setting in SERVICES[name].get("environment", {}) if setting.endswith("_PASSWORD")}
+    from_files = SECRETS["services"].get(name, {"environment": {}, "secrets": []})
+    environment = from_files["environment"]
+    files = {value for value in environment.values() if isinstance(value, str)}
+
+    assert set(environment) == passwords | {f"{setting}_FILE" for setting in passwords}
+    assert all(environment[setting].tag.value == "!reset" for setting in passwords)
+    assert files == {f"/run/secrets/{secret}" for secret in from_files["secrets"]}
 
 
 def test_the_dockerfile_asks_for_no_other_frontend() -> None:
