@@ -219,6 +219,12 @@ contracts = Table(
         "contract_id",
         postgresql_where=text("type = 'courier' AND delisted_at IS NULL"),
     ),
+    Index(
+        "ix_contracts_couriers_per_jump",
+        text("(reward::float8 / (jumps + (jumps = 0)::int)) DESC NULLS LAST"),
+        text("contract_id DESC"),
+        postgresql_where=text("type = 'courier' AND delisted_at IS NULL"),
+    ),
     Index("ix_contracts_items_due", "items_due_at", postgresql_where=text("items_state = 'wanted'")),
     Index(None, "items_run_id", postgresql_where=text("items_state = 'wanted'")),
     Index(
