@@ -38,7 +38,7 @@ demo: $(INSTALLED) ## Run the stack, ask it for an ingest, show the market, and 
 	@$(BIN)/freeport demo $(if $(LIVE),--live)
 
 test: $(INSTALLED) ## Run every test on a real PostgreSQL, broker and upstream
-	@$(BIN)/pytest -n 4 --dist loadscope
+	@$(BIN)/pytest -n 4 --dist loadscope --no-loadscope-reorder
 
 test-kafka: $(INSTALLED) ## Run the end-to-end and fault tests on Apache Kafka (needs Java 17+ and Maven)
 	@TEST_BROKER=apache-kafka $(BIN)/pytest -n 3 --dist loadscope $(KAFKA_TESTS)
