@@ -12,13 +12,15 @@ import time
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from itertools import cycle
+from itertools import cycle, islice
 from typing import Any, Final
 
 RECEIVED: Final = 262_144
 LENGTH: Final = b"content-length: "
 HEAD_ENDS: Final = b"\r\n\r\n"
 LONGEST_SILENCE: Final = 30.0
+WARMING_PART: Final = 4
+"""Of paths that are asked for once each, no more than one in so many is spent on warming up."""
 NO_BODY: Final = frozenset({204, 304})
 
 
@@ -132,7 +134,8 @@ def run(job: Job) -> Taken:
     requests = _requests(job)
     connections = [Connection(job.port) for _ in range(job.connections)]
     try:
-        warmed = _until(job.warming, connections, requests, Taken())
+        few = None if job.repeat else len(job.paths) // WARMING_PART
+        warmed = _until(job.warming, connections, islice(requests, few), Taken())
         taken = _until(job.seconds, connections, requests, Taken())
         taken.before = len(warmed.nanoseconds)
         return taken
