@@ -32,6 +32,12 @@ CHUNK = 8
 HOUR = 3600
 TIMEOUT_SECONDS = 0.6
 WEATHER = {"rate": 0.12, "stall": 1.0, "downtime": 0.3, "pause": 1}
+# In order of ids, as everybody locks them: this must be nobody's deadlock.
+WANT_AGAIN = """
+UPDATE contracts c SET items_state = 'wanted'
+  FROM (SELECT contract_id FROM contracts WHERE items_state = 'failed' ORDER BY contract_id FOR UPDATE) f
+ WHERE c.contract_id = f.contract_id
+"""
 START = datetime(2026, 11, 1, 12, tzinfo=UTC)
 
 
@@ -172,7 +178,7 @@ class Storm:
 
     async def _wanted(self, replica: Ingestion) -> list[int]:
         rows = await replica.rows("SELECT contract_id FROM contracts WHERE items_state IN ('wanted', 'failed')")
-        await replica.execute("UPDATE contracts SET items_state = 'wanted' WHERE items_state = 'failed'")
+        await replica.execute(WANT_AGAIN)
         return [row.contract_id for row in rows]
 
     def _times(self) -> int:
