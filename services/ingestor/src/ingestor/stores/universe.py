@@ -189,7 +189,7 @@ async def _upsert(raw: Any, table: Table, records: Records) -> None:
     keys = [column.name for column in table.primary_key]
     stage, named = f"packaged_{table.name}", ", ".join(columns)
     await raw.execute(f"CREATE TEMPORARY TABLE {stage} (LIKE {table.name}) ON COMMIT DROP")
-    await raw.copy_records_to_table(stage, records=list(records), columns=columns)
+    await raw.copy_records_to_table(stage, records=records, columns=columns)
     renewed = ", ".join(f"{name} = excluded.{name}" for name in columns if name not in keys)
     await raw.execute(
         f"INSERT INTO {table.name} ({named}) SELECT {named} FROM {stage} ORDER BY {', '.join(keys)}"  # noqa: S608 - our own names
