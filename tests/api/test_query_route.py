@@ -53,7 +53,7 @@ RIGHT = (
 def by_fastapi(model: type[BaseModel], params: QueryParams) -> Any:
     """The model as FastAPI makes it, None if it finds fault."""
 
-    def endpoint(query: Annotated[model, Query()]) -> None:  # type: ignore[valid-type]
+    def endpoint(query: Annotated[model, Query()]) -> None:  # type: ignore[valid-type]  # a model of the test
         del query
 
     values, errors = request_params_to_args(get_dependant(path="/", call=endpoint).query_params, params)
