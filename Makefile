@@ -23,12 +23,13 @@ $(INSTALLED): requirements.lock $(PROJECTS:%=%/pyproject.toml)
 	  { rm -rf .venv; echo "$(PYTHON) cannot make a virtual environment. On Debian and Ubuntu: apt install python3-venv"; exit 1; }
 	@echo "Installing into .venv (a minute or two, once)"
 ifneq ($(UV),)
-	@VIRTUAL_ENV=.venv $(UV) pip sync --quiet --require-hashes requirements.lock
+	@VIRTUAL_ENV=.venv $(UV) pip sync --quiet --compile-bytecode --require-hashes requirements.lock
 	@VIRTUAL_ENV=.venv $(UV) pip install --quiet --no-deps --no-build-isolation $(EDITABLE)
 else
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
 	@PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation $(EDITABLE)
 endif
+	@$(BIN)/python -m compileall -q $(PROJECTS:%=%/src)  # else every process would compile anew where it may not write
 	@touch $(INSTALLED)
 
 up: $(INSTALLED) ## Run the whole stack here until Ctrl-C (LIVE=1: against the real ESI)

@@ -7,7 +7,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from common.telemetry import merge_trace
 from support.market_rows import MarketRows
-from support.served_api import NOWHERE, ServedApi, api_settings, served
+from support.served_api import NOWHERE, HostedApi, ServedApi, api_settings, served
 
 
 @pytest.fixture(autouse=True, scope="session")
@@ -32,7 +32,7 @@ async def api(database_url: str) -> AsyncIterator[ServedApi]:
 
 
 @pytest.fixture
-async def stranded() -> AsyncIterator[ServedApi]:
+async def stranded() -> AsyncIterator[HostedApi]:
     """The api while no database is to be reached."""
     async with served(api_settings(f"postgresql://freeport@{NOWHERE}/freeport")) as api:
         yield api

@@ -1,17 +1,25 @@
 """How the api answers what it cannot answer, and what every answer carries."""
 
 import asyncio
+import math
+import re
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncEngine
 
+from api.keyring import Holder, _Known
 from api.problems import Problem
+from common.keys.tokens import Scope
+from support.databases import KEY
 from support.market_rows import THE_FORGE, MarketRows
-from support.served_api import ServedApi, api_settings, hook_folder, served
+from support.served_api import HostedApi, ServedApi, api_settings, hook_folder, served
 
 ORIGIN = "https://freeport.example"
+TOLD_BY_THE_DATABASE = "contract_type"
+"""It also takes a word that no schema knows, if a contract has it."""
 FAILING = """
 from fastapi import FastAPI
 
@@ -20,6 +28,33 @@ def register_middleware(app: FastAPI) -> None:
     async def fails() -> None:
         raise RuntimeError("the secret of " + "freeport")
 """
+
+
+def wrong_requests(document: Any) -> Iterator[tuple[str, str, dict[str, Any]]]:
+    """For every parameter that not any text will do for, and every body: a request in which it is wrong."""
+    for path, item in document["paths"].items():
+        for method, operation in item.items():
+            if "requestBody" in operation:
+                yield method, re.sub(r"{\w+}", "x", path), {"json": []}
+                continue
+            picky = {
+                each["name"]: each["in"]
+                for each in operation.get("parameters", [])
+                if each["in"] in {"path", "query"}
+                and each["name"] != TOLD_BY_THE_DATABASE
+                and not takes_any_text(document, each["schema"])
+            }
+            right = re.sub(r"{(\w+)}", lambda found: "1" if found[1] in picky else "x", path)  # noqa: B023 - used at once
+            for name, place in picky.items():
+                yield method, re.sub(r"{\w+}", "x", path) if place == "path" else f"{right}?{name}=no-such-thing", {}
+
+
+def takes_any_text(document: Any, schema: Any) -> bool:
+    if "$ref" in schema:
+        return takes_any_text(document, document["components"]["schemas"][schema["$ref"].rpartition("/")[2]])
+    if "anyOf" in schema or "items" in schema:
+        return any(takes_any_text(document, part) for part in schema.get("anyOf", [schema.get("items")]))
+    return schema["type"] == "string" and not {"enum", "const", "format"} & schema.keys()
 
 
 async def test_every_error_is_a_problem_document(api: ServedApi) -> None:
@@ -61,6 +96,17 @@ async def test_without_a_database_everything_that_needs_it_says_to_come_back(str
     assert {reply.status for reply in replies} == {503}
     assert all(reply.headers["Retry-After"] for reply in replies)
     assert {reply.content["detail"] for reply in replies} == {"The database cannot be reached"}
+
+
+async def test_what_is_wrong_with_a_request_is_said_also_without_a_database(stranded: HostedApi) -> None:
+    lately = _Known(Holder(KEY.key_id, frozenset(Scope)), KEY.digest, math.inf, unnoted=False)
+    stranded.parts.keyring._known[KEY.key_id] = lately
+    requests = list(wrong_requests((await stranded.get("/openapi.json")).content))
+    replies = [await stranded.ask(method, path, **body) for method, path, body in requests]
+
+    assert len(requests) > 150
+    asked = zip(requests, replies, strict=True)
+    assert [(method, path, reply.status) for (method, path, _), reply in asked if reply.status != 422] == []
 
 
 async def test_without_a_database_what_needs_none_is_served(stranded: ServedApi) -> None:

@@ -60,7 +60,8 @@ async def test_an_answer_that_is_an_error_of_the_clients_keeps_its_connection(re
     kept = await pid(readers)
 
     with pytest.raises(KeyError):
-        async with readers.reader():
+        async with readers.reader() as reader:
+            await reader.fetchval(PID)
             raise KeyError("no such thing")
 
     assert await pid(readers) == kept

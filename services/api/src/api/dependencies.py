@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Annotated, Any
 
@@ -53,19 +54,22 @@ AppParts = Annotated[Parts, Depends(parts_of)]
 
 
 async def read_connection(parts: AppParts) -> AsyncIterator[Any]:
-    """A connection outside any transaction, with asyncpg's `fetch…`; given back before the answer is sent."""
+    """A connection outside any transaction, with asyncpg's `fetch…`; given back before the answer is sent.
+
+    FastAPI makes it before it looks at parameters, so it is taken with the first question only.
+    """
     async with asyncio.timeout(parts.settings.api_database_timeout), parts.readers.reader() as reader:
         yield reader
 
 
-async def write_connection(parts: AppParts) -> AsyncIterator[AsyncConnection]:
-    """A transaction that commits when the route returns, before the answer is sent."""
+ReadConnection = Annotated[Any, Depends(read_connection, scope="function")]
+
+
+@asynccontextmanager
+async def writing(parts: Parts) -> AsyncIterator[AsyncConnection]:
+    """A transaction that commits when the block ends. Who opens it in the route has looked at the request before."""
     async with asyncio.timeout(parts.settings.api_database_timeout), parts.engine.begin() as connection:
         yield connection
-
-
-ReadConnection = Annotated[Any, Depends(read_connection, scope="function")]
-WriteConnection = Annotated[AsyncConnection, Depends(write_connection, scope="function")]
 
 
 async def known_query_only(request: Request) -> None:

@@ -38,12 +38,15 @@ UNFIT: Final = (asyncio.CancelledError, TimeoutError, OSError, *DATABASE_ERRORS)
 
 
 class Reader:
-    """A connection outside any transaction, lent to one request."""
+    """A connection outside any transaction, lent to one request from its first question on.
 
-    def __init__(self, readers: "Readers", connection: Any, *, fresh: bool) -> None:
+    So whatever is wrong with a request is said without a connection: also while all are lent, or none is to be had.
+    """
+
+    def __init__(self, readers: "Readers") -> None:
         self._readers = readers
-        self._fresh = fresh
-        self.connection = connection
+        self._connection: Any = None
+        self._fresh = False
 
     async def fetch(self, statement: str, *arguments: Any) -> Any:
         return await self._ask("fetch", statement, arguments)
@@ -64,19 +67,26 @@ class Reader:
         except UNFIT:
             raise
         except BaseException:
-            await self.connection.execute("ROLLBACK")
+            await self._connection.execute("ROLLBACK")
             raise
-        await self.connection.execute("COMMIT")
+        await self._connection.execute("COMMIT")
+
+    def give_back(self, *, fit: bool) -> None:
+        """Let others have the connection, or end it if it is not `fit` for them; nothing to do if nothing was asked."""
+        if self._connection is not None:
+            self._readers.take_back(self._connection, fit=fit)
 
     async def _ask(self, way: str, statement: str, arguments: tuple[Any, ...]) -> Any:
+        if self._connection is None:
+            self._connection, self._fresh = await self._readers.lend()
         try:
-            return await getattr(self.connection, way)(statement, *arguments)
+            return await getattr(self._connection, way)(statement, *arguments)
         except DEAD:
             if self._fresh:
                 raise
-        self.connection.terminate()
-        self.connection, self._fresh = await self._readers.connect(), True
-        return await getattr(self.connection, way)(statement, *arguments)
+        self._connection.terminate()
+        self._connection, self._fresh = await self._readers.connect(), True
+        return await getattr(self._connection, way)(statement, *arguments)
 
 
 class Readers:
@@ -94,19 +104,37 @@ class Readers:
 
     @asynccontextmanager
     async def reader(self) -> AsyncIterator[Reader]:
-        """A connection until the block ends. The one that was used last is lent first: it has statements prepared."""
-        async with self._turns:
+        """Who asks over it holds a connection from the first question until the block ends."""
+        reader = Reader(self)
+        try:
+            yield reader
+        except UNFIT:
+            reader.give_back(fit=False)
+            raise
+        except BaseException:
+            reader.give_back(fit=True)
+            raise
+        reader.give_back(fit=True)
+
+    async def lend(self) -> tuple[Any, bool]:
+        """A connection, and whether it is new; `take_back` has to follow.
+
+        The one that was used last is lent first: it has statements prepared.
+        """
+        await self._turns.acquire()
+        try:
             idle = self._idle_one()
-            reader = Reader(self, idle or await self.connect(), fresh=idle is None)
-            try:
-                yield reader
-            except UNFIT:
-                reader.connection.terminate()
-                raise
-            except BaseException:
-                self._idle.append(reader.connection)
-                raise
-            self._idle.append(reader.connection)
+            return idle or await self.connect(), idle is None
+        except BaseException:
+            self._turns.release()
+            raise
+
+    def take_back(self, connection: Any, *, fit: bool) -> None:
+        if fit:
+            self._idle.append(connection)
+        else:
+            connection.terminate()
+        self._turns.release()
 
     async def connect(self) -> Any:
         return await asyncpg.connect(

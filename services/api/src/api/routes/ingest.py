@@ -5,7 +5,7 @@ from fastapi import APIRouter, Depends, Header, Response
 from api import acceptance
 from api.access import KeyFirst, Requires
 from api.answers import JsonAnswer
-from api.dependencies import AppParts, WriteConnection, json_only
+from api.dependencies import AppParts, json_only, writing
 from api.problems import InvalidRequestError, NotYetError, problems
 from api.queries import runs, universe
 from api.schemas.runs import IngestCommand, Run
@@ -42,24 +42,24 @@ ANSWER_HEADERS = {
     responses={202: {"headers": ANSWER_HEADERS}, **problems(400, 409, 413, 415, 503)},
     dependencies=[Requires(Scope.INGEST), Depends(json_only)],
 )
-async def ingest(
-    command: IngestCommand, connection: WriteConnection, parts: AppParts, idempotency_key: IdempotencyKey = None
-) -> Response:
+async def ingest(command: IngestCommand, parts: AppParts, idempotency_key: IdempotencyKey = None) -> Response:
     """Accept the command to read a dataset from upstream.
 
     The run is recorded before this answers, and is carried out whatever happens: also if the message broker is down
     just now. An identical command that is still queued is not queued twice: the answer is the run that stands.
     """
     wanted = acceptance.requested(command)
-    raw = await asyncpg_connection(connection)
-    if wanted.scope.region_id is not None:
-        known = await universe.knows_region(raw, wanted.scope.region_id)
-        if known is None:
-            raise NotYetError("The universe is not loaded yet, so nobody can tell which regions there are")
-        if not known:
-            raise InvalidRequestError({"scope.region_id": f"there is no region {wanted.scope.region_id}"})
-    accepted = await acceptance.accept(connection, parts.outbox, wanted, idempotency_key=idempotency_key)
+    async with writing(parts) as connection:
+        raw = await asyncpg_connection(connection)
+        if wanted.scope.region_id is not None:
+            known = await universe.knows_region(raw, wanted.scope.region_id)
+            if known is None:
+                raise NotYetError("The universe is not loaded yet, so nobody can tell which regions there are")
+            if not known:
+                raise InvalidRequestError({"scope.region_id": f"there is no region {wanted.scope.region_id}"})
+        accepted = await acceptance.accept(connection, parts.outbox, wanted, idempotency_key=idempotency_key)
+        run = await runs.run(raw, accepted.run_id)
     headers = {"Location": f"{RUNS}/{accepted.run_id}"}
     if accepted.replayed:
         headers["Idempotent-Replayed"] = "true"
-    return JsonAnswer(await runs.run(raw, accepted.run_id), 202, headers)
+    return JsonAnswer(run, 202, headers)

@@ -133,7 +133,7 @@ class _Sweep:
         assert rows is not None
         etag = answer.headers.get("ETag") or (validators.etag if validators else None)
         if not rows.rejected:
-            self._read[of] = (etag or "", rows)
+            self._read[of] = (etag or "", rows.all_known())  # remembered for as long as nothing newer is read
         return Page(
             _generation(answer, validators),
             answer.fresh_for,
