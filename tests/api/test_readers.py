@@ -59,10 +59,13 @@ async def test_whatever_was_cut_off_is_not_lent_again(readers: Readers) -> None:
 async def test_an_answer_that_is_an_error_of_the_clients_keeps_its_connection(readers: Readers) -> None:
     kept = await pid(readers)
 
-    with pytest.raises(KeyError):
+    async def miss() -> None:
         async with readers.reader() as reader:
             await reader.fetchval(PID)
             raise KeyError("no such thing")
+
+    with pytest.raises(KeyError):
+        await miss()
 
     assert await pid(readers) == kept
 
@@ -73,3 +76,8 @@ async def test_there_are_never_more_connections_than_the_setting_says(readers: R
             return int(await reader.fetchval("SELECT pg_backend_pid() FROM pg_sleep(0.01)"))
 
     assert len(set(await asyncio.gather(*(ask() for _ in range(20))))) == 2
+
+
+async def test_whoever_asks_nothing_takes_no_turn(readers: Readers) -> None:
+    async with readers.reader(), readers.reader(), readers.reader() as third:
+        assert await third.fetchval(PID)
