@@ -6,7 +6,7 @@ import pytest
 
 from api.readiness import Observation, judge
 from api.schemas.health import Health
-from common import migrations
+from common import schema
 from support.databases import Databases
 from support.market_rows import MarketRows
 from support.served_api import ServedApi, api_settings, served
@@ -104,7 +104,7 @@ async def test_readiness_says_that_the_schema_is_missing(empty_database: str) ->
     async with served(api_settings(empty_database)) as api:
         ready, stats = await api.get("/health/ready"), await api.get("/api/v1/data/stats")
 
-    assert ready.content["missing"] == [f"database schema: is at nothing, wants {migrations.head()}"]
+    assert ready.content["missing"] == [f"database schema: is at nothing, wants {schema.head()}"]
     assert (stats.status, stats.content["detail"]) == (503, "The database has not been prepared yet")
 
 
@@ -132,7 +132,7 @@ async def test_the_detailed_report_holds_everything_that_is_known(api: ServedApi
     health = Health.model_validate_json((await api.get("/health/detailed", shows_key=True)).body, extra="forbid")
 
     assert (health.status, health.degraded[1]) == ("degraded", "upstream: 503 from ESI")
-    assert (health.database.ok, health.database.schema_revision) == (True, migrations.head())
+    assert (health.database.ok, health.database.schema_revision) == (True, schema.head())
     assert (health.outbox, health.relay.sent) == ({"api": 2}, 0)
     assert [(each.service, each.alive) for each in health.services] == [("ingestor", True)]
     assert health.upstream is not None

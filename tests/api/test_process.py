@@ -17,7 +17,7 @@ import psutil
 import pytest
 
 from cli.embedded.postgres import EmbeddedPostgres
-from common import migrations
+from common import schema
 from support.databases import as_service
 from support.market_rows import THE_FORGE
 from support.served_api import NOWHERE, Reply, ServedApi, hook_folder
@@ -105,7 +105,7 @@ async def test_it_starts_before_its_database_and_finds_it_when_it_comes(tmp_path
 
     assert unknown[0] == ["database: does not let this service in"]
     assert unknown[1].content["detail"] == "The database does not let this service in"
-    assert missing == [f"database schema: is at nothing, wants {migrations.head()}"]
+    assert missing == [f"database schema: is at nothing, wants {schema.head()}"]
     assert gone.content["detail"] == "The database cannot be reached"
 
 

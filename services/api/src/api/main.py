@@ -19,7 +19,7 @@ from api.readers import Readers
 from api.routing import include_routers
 from api.settings import ApiSettings
 from api.tidying import Tidying
-from common import migrations
+from common import schema
 from common.database import create_engine
 from common.heartbeat import Heartbeat
 from common.hooks import Hooks
@@ -61,7 +61,7 @@ async def create_app(settings: ApiSettings, *, engine: AsyncEngine, relay: Relay
         metrics=Metrics(),
         market=Market(settings),
         exports=Exports(settings),
-        schema=migrations.head(),
+        schema=schema.head(),
     )
     include_routers(app)
     await hooks.register_middleware(app)

@@ -5,7 +5,6 @@ from pathlib import Path
 
 from alembic import command
 from alembic.config import Config
-from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, text
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
@@ -19,15 +18,8 @@ def config() -> Config:
     return alembic
 
 
-def head() -> str:
-    """The revision this code needs."""
-    revision = ScriptDirectory.from_config(config()).get_current_head()
-    assert revision is not None
-    return revision
-
-
 async def upgrade(engine: AsyncEngine, *, then: Callable[[AsyncConnection], Awaitable[None]] | None = None) -> None:
-    """Bring the schema to `head`; callers at the same time queue, and the second finds nothing to do.
+    """Bring the schema to its newest revision; callers at the same time queue, and the second finds nothing to do.
 
     What has to be done `then` is part of the same transaction. Gives up with `LockNotAvailable` rather than queue in
     front of everybody else's reads.
