@@ -12,7 +12,8 @@ import asyncpg
 import pytest
 from pydantic import SecretStr
 
-from cli.local_key import kept_key, local_key
+from cli.admission import local_key
+from cli.local_key import kept_key
 from cli.settings import StackSettings
 from cli.stack import Stack
 from common.keys.tokens import Scope, Token

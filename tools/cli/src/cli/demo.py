@@ -5,7 +5,6 @@ from typing import Any
 from cli.api_client import ApiClient
 from cli.console import Console
 from cli.errors import StackError
-from cli.local_key import local_key
 from cli.market import watch_market_load
 from cli.session import running_stack, stop_on_signals
 from cli.stack import Stack
@@ -40,6 +39,8 @@ async def demo(stack: Stack, console: Console) -> int:
         async with running_stack(stack, console) as supervisor:
             serving = asyncio.create_task(supervisor.serve())
             try:
+                from cli.admission import local_key  # SQLAlchemy: no part has to wait until that is loaded
+
                 key = await local_key(stack)
                 async with ApiClient(stack.settings.api_url, key) as api:
                     await _show(stack, supervisor, api, console, key)

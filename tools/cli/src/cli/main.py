@@ -8,17 +8,11 @@ from collections.abc import Sequence
 
 from pydantic import SecretStr
 
-from cli.audit import audit
-from cli.console import Console
-from cli.demo import demo
 from cli.errors import StackError
 from cli.home import clean, holder
 from cli.local_key import kept_key
-from cli.replay import replay
 from cli.settings import StackSettings
-from cli.stack import Stack
-from cli.up import up
-from common.keys import command as keys
+from common.keys import arguments as keys
 from common.keys.tokens import FORM, Token
 from common.settings import DatabaseSettings, read_settings
 
@@ -44,10 +38,10 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
 
 def _run(asked: argparse.Namespace, settings: StackSettings) -> int:
+    """Do what is asked. What only some commands take is imported where they begin: the others are done before."""
     match asked.command:
         case "up" | "demo":
-            begin = {"up": up, "demo": demo}[asked.command]
-            return asyncio.run(begin(Stack.of(settings, live=asked.live), Console()))
+            return _begin(asked, settings)
         case "replay" | "audit" | "keys":
             return asyncio.run(_asked(asked, settings))
         case "clean":
@@ -58,11 +52,25 @@ def _run(asked: argparse.Namespace, settings: StackSettings) -> int:
             return _status(settings)
 
 
+def _begin(asked: argparse.Namespace, settings: StackSettings) -> int:
+    from cli.console import Console
+    from cli.demo import demo
+    from cli.stack import Stack
+    from cli.up import up
+
+    begin = {"up": up, "demo": demo}[asked.command]
+    return asyncio.run(begin(Stack.of(settings, live=asked.live), Console()))
+
+
 async def _asked(asked: argparse.Namespace, settings: StackSettings) -> int:
     """What is asked of an api or of its database."""
     if asked.command == "keys":
-        return await keys.run(asked, _database(settings))
+        from common.keys import command
+
+        return await command.run(asked, _database(settings))
     if asked.command == "audit":
+        from cli.audit import audit
+
         return await audit(asked.api or settings.api_url)
     return await _replay(asked, settings)
 
@@ -74,6 +82,8 @@ def _clean(settings: StackSettings) -> int:
 
 
 async def _replay(asked: argparse.Namespace, settings: StackSettings) -> int:
+    from cli.replay import replay
+
     said = vars(asked)
     scope = {part: said[part] for part, *_ in SCOPES.values() if said[part] is not None}
     return await replay(asked.api or settings.api_url, _key(asked, settings), scope, force=asked.force)
@@ -91,6 +101,8 @@ def _key(asked: argparse.Namespace, settings: StackSettings) -> Token | None:
 
 def _database(settings: StackSettings) -> DatabaseSettings:
     """The database that is set, or the local stack's."""
+    from cli.stack import Stack
+
     url = Stack.of(settings, live=False).database_url
     return DatabaseSettings(database_url=SecretStr(url), database_pool_size=1)
 

@@ -3,7 +3,6 @@ import asyncio
 from cli.api_client import ApiClient
 from cli.console import Console
 from cli.errors import StackError
-from cli.local_key import local_key
 from cli.market import watch_market_load
 from cli.session import running_stack, stop_on_signals
 from cli.stack import Stack
@@ -29,6 +28,8 @@ async def up(stack: Stack, console: Console) -> int:
 
 
 async def _show_load(stack: Stack, api: ApiClient, console: Console) -> None:
+    from cli.admission import local_key  # SQLAlchemy: no part has to wait with its start until that is loaded
+
     key = await local_key(stack)
     state = await watch_market_load(api, console, stalled=STALLED_SECONDS)
     console.note(f"{state}: loaded" if state else f"the market does not load yet: {await _what_is_missing(api)}")
