@@ -22,7 +22,6 @@ from common.tables import metadata
 ROOT = Path(__file__).parents[2]
 SETTINGS_MODULES = (
     "common.settings",
-    "common.provision",
     "api.settings",
     "ingestor.settings",
     "scheduler.settings",

@@ -110,6 +110,43 @@ def test_a_wrong_setting_is_named(freeport: Freeport) -> None:
     assert outcome.stderr.startswith("API_PORT: ")
 
 
+@pytest.mark.parametrize(
+    ("name", "value", "says"),
+    [
+        ("SWEEP_INTERVAL", "soon", "Input should be a valid integer"),
+        ("API_RATE_LIMIT", "x", "Requests a second that one client address may send"),
+        ("ESI_TIMEOUT", "0", "greater than 0"),
+        ("ESI_SIM_PAGE_SIZE", "5000", "Rows of a page"),
+        ("INGESTOR_DATABASE_PASSWORD", "geheimniß", "printable ASCII"),
+        ("LOG_LEVEL", "LOUD", "Least severity that is logged"),
+        ("DATABASE_URL", "mysql://h/d", "must look like postgresql://"),
+    ],
+)
+def test_a_wrong_setting_of_any_process_is_said_before_one_starts(
+    freeport: Freeport, tmp_path: Path, name: str, value: str, says: str
+) -> None:
+    outcome = freeport("up", **{name: value})
+
+    assert outcome.returncode == 2
+    assert outcome.stdout == ""
+    assert outcome.stderr.startswith(f"{name}: ")
+    assert says in outcome.stderr
+    assert "It is set in the environment: correct or remove it there." in outcome.stderr
+    assert outcome.stderr.count(f"{name}: ") == 1
+    assert not (tmp_path / "home").exists()
+
+
+def test_all_wrong_settings_are_said_at_once_and_where_they_are_set(freeport: Freeport, tmp_path: Path) -> None:
+    (tmp_path / ".env").write_text("REGION_IDS=Jita\nesi_concurrency=many\n")
+
+    outcome = freeport("demo", API_EXPORTS="0")
+
+    assert outcome.returncode == 2
+    named = {line.partition(":")[0]: line for line in outcome.stderr.splitlines()}
+    assert {"REGION_IDS", "ESI_CONCURRENCY", "API_EXPORTS"} < named.keys()
+    assert f"It is set in {tmp_path / '.env'}: " in named["ESI_CONCURRENCY"]
+
+
 def test_settings_come_from_a_file_too(freeport: Freeport, tmp_path: Path) -> None:
     (tmp_path / ".env").write_text("API_PORT=eighty\n")
 

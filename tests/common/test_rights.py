@@ -14,8 +14,8 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from cli.embedded.postgres import EmbeddedPostgres
 from common import migrations, roles
 from common.database import create_engine
-from common.provision import ProvisionSettings
 from common.rights import EACH_ITS_OWN, MIGRATED_TO, READERS, SERVICES, TAKERS, WRITERS, rights, role
+from common.settings import ProvisionSettings
 from common.tables import metadata
 from support.databases import Databases, as_service, settings_for
 from support.stand_ins import free_port

@@ -6,8 +6,7 @@ from typing import Any
 import pytest
 from ruamel.yaml import YAML
 
-from common.provision import ProvisionSettings
-from common.settings import Settings
+from common.settings import ProvisionSettings, Settings
 
 ROOT = Path(__file__).parents[2]
 DOCKERFILE = (ROOT / "Dockerfile").read_text(encoding="utf-8")

@@ -4,13 +4,10 @@ Safe to repeat, and to run twice at once.
 """
 
 import asyncio
-import re
 import time
 from collections.abc import Awaitable, Callable, Mapping
-from typing import Annotated
 
 from aiokafka.errors import KafkaError
-from pydantic import AfterValidator, Field, SecretStr
 from sqlalchemy import insert
 from sqlalchemy.ext.asyncio import AsyncEngine
 
@@ -19,38 +16,13 @@ from common.database import create_engine, is_transient
 from common.errors import FreeportError
 from common.logs import configure, get_logger
 from common.messaging import topics
-from common.rights import SERVICES
 from common.service import run
-from common.settings import DatabaseSettings, KafkaSettings, LogSettings, read_settings
+from common.settings import KafkaSettings, ProvisionSettings, read_settings
 from common.tables import broker_epochs
 
 log = get_logger(__name__)
 
 PATIENCE_SECONDS = 60
-
-
-def _is_printable_ascii(password: SecretStr | None) -> SecretStr | None:
-    if password is not None and not re.fullmatch(r"[\x20-\x7e]+", password.get_secret_value()):
-        raise ValueError("has to be of printable ASCII")
-    return password
-
-
-RolePassword = Annotated[SecretStr | None, AfterValidator(_is_printable_ascii)]
-
-
-class ProvisionSettings(DatabaseSettings, KafkaSettings, LogSettings):
-    """What it takes to prepare a database and a broker. `DATABASE_URL` names the owner of the tables here."""
-
-    api_database_password: RolePassword = Field(None, description="Password to give to the role freeport_api")
-    ingestor_database_password: RolePassword = Field(None, description="Password to give to the role freeport_ingestor")
-    scheduler_database_password: RolePassword = Field(
-        None, description="Password to give to the role freeport_scheduler"
-    )
-
-    def passwords(self) -> dict[str, str]:
-        """The services' passwords, of those that have one here."""
-        given = {service: getattr(self, f"{service}_database_password") for service in SERVICES}
-        return {service: password.get_secret_value() for service, password in given.items() if password is not None}
 
 
 async def provision(

@@ -2,12 +2,14 @@
 
 import json
 import os
+import re
 import sys
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal, TypeVar
 from urllib.parse import parse_qsl, quote, urlencode, urlsplit, urlunsplit
 
-from pydantic import Field, SecretStr, ValidationError, field_validator
+from pydantic import AfterValidator, Field, SecretStr, ValidationError, field_validator
 from pydantic_settings import (
     BaseSettings,
     NoDecode,
@@ -16,6 +18,7 @@ from pydantic_settings import (
 )
 
 from common.errors import FreeportError
+from common.rights import SERVICES
 
 S = TypeVar("S", bound=BaseSettings)
 
@@ -132,17 +135,57 @@ class KafkaSettings(Settings):
 RegionIds = Annotated[tuple[int, ...], NoDecode]
 
 
+def _is_printable_ascii(password: SecretStr | None) -> SecretStr | None:
+    if password is not None and not re.fullmatch(r"[\x20-\x7e]+", password.get_secret_value()):
+        raise ValueError("has to be of printable ASCII")
+    return password
+
+
+RolePassword = Annotated[SecretStr | None, AfterValidator(_is_printable_ascii)]
+
+
+class ProvisionSettings(DatabaseSettings, KafkaSettings, LogSettings):
+    """What it takes to prepare a database and a broker. `DATABASE_URL` names the owner of the tables here."""
+
+    api_database_password: RolePassword = Field(None, description="Password to give to the role freeport_api")
+    ingestor_database_password: RolePassword = Field(None, description="Password to give to the role freeport_ingestor")
+    scheduler_database_password: RolePassword = Field(
+        None, description="Password to give to the role freeport_scheduler"
+    )
+
+    def passwords(self) -> dict[str, str]:
+        """The services' passwords, of those that have one here."""
+        given = {service: getattr(self, f"{service}_database_password") for service in SERVICES}
+        return {service: password.get_secret_value() for service, password in given.items() if password is not None}
+
+
 def read_settings(kind: type[S]) -> S:
     """The settings, or the end of the process with one line for each variable that is missing or wrong."""
     try:
         return kind()
-    except ValidationError as error:
-        for problem in error.errors(include_url=False, include_input=False):
-            name = str(problem["loc"][0]).upper() if problem["loc"] else "settings"
-            fault = "is not set" if problem["type"] == "missing" else problem["msg"]
-            wants = (kind.model_fields[name.lower()].description or "") if name.lower() in kind.model_fields else ""
-            sys.stderr.write(f"{name}: {fault}. {wants}\n")
+    except (ValidationError, SettingsFileError) as error:
+        for fault in _faults(kind, error):
+            sys.stderr.write(f"{fault}\n")
         raise SystemExit(2) from None
-    except SettingsFileError as error:
-        sys.stderr.write(f"{error}\n")
-        raise SystemExit(2) from None
+
+
+def faults_of(kind: type[BaseSettings], environment: Mapping[str, str]) -> list[str]:
+    """What `read_settings` would say in a process that has this environment, started in this directory."""
+    said = {name.lower(): value for name, value in environment.items()}
+    given: dict[str, Any] = {name: said[name] for name in kind.model_fields if name in said}
+    try:
+        kind(**given)
+    except (ValidationError, SettingsFileError) as error:
+        return list(_faults(kind, error))
+    return []
+
+
+def _faults(kind: type[BaseSettings], error: ValidationError | SettingsFileError) -> Iterator[str]:
+    if isinstance(error, SettingsFileError):
+        yield str(error)
+        return
+    for problem in error.errors(include_url=False, include_input=False):
+        name = str(problem["loc"][0]).upper() if problem["loc"] else "settings"
+        fault = "is not set" if problem["type"] == "missing" else problem["msg"]
+        wants = (kind.model_fields[name.lower()].description or "") if name.lower() in kind.model_fields else ""
+        yield f"{name}: {fault}. {wants}"

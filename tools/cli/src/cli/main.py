@@ -8,7 +8,7 @@ from collections.abc import Sequence
 
 from pydantic import SecretStr
 
-from cli.errors import StackError
+from cli.errors import StackError, WrongSettingsError
 from cli.home import clean, holder
 from cli.local_key import kept_key
 from cli.settings import StackSettings
@@ -26,11 +26,17 @@ SCOPES = {
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    """Run one command and end the process with its status; 1 with a sentence on stderr when something is wrong."""
+    """Run one command and end the process with its status; 1 with a sentence on stderr when something is wrong.
+
+    2 for a wrong command line or wrong settings.
+    """
     asked = _parser().parse_args(arguments)
     settings = read_settings(StackSettings)
     try:
         status = _run(asked, settings)
+    except WrongSettingsError as error:
+        print(error, file=sys.stderr)
+        status = 2
     except StackError as error:
         print(f"freeport: {error}", file=sys.stderr)
         status = 1

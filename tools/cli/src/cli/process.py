@@ -2,6 +2,8 @@ import signal
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
+from pydantic_settings import BaseSettings
+
 
 async def at_once(_pid: int) -> bool:
     """The readiness of a process that nobody has to wait for."""
@@ -31,6 +33,8 @@ class Process:
     ready_within: float = 90.0
     stop_within: float = 10.0
     """Seconds after which it is killed instead of asked."""
+    settings: type[BaseSettings] | None = None
+    """What it reads of its environment; None for what is not ours."""
 
 
 def in_levels(table: Sequence[Process]) -> list[list[Process]]:

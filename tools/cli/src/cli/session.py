@@ -3,6 +3,7 @@ import signal
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 
+from cli.checking import require_settings
 from cli.child_logs import ChildLogs, put_aside
 from cli.console import Console
 from cli.contact import require_contact
@@ -17,14 +18,15 @@ from cli.supervisor import Supervisor
 async def running_stack(stack: Stack, console: Console) -> AsyncIterator[Supervisor]:
     """The local stack, started and ready; stopped on leaving, whatever the reason.
 
-    Raises StackError, before anything runs, if the directory, the ports or the user agent will not do.
+    Raises StackError, before anything runs, if the settings, the user agent, the directory or the ports will not do.
     """
     if stack.reads_tranquility:
         require_contact(stack.user_agent)
+    table = stack.table(inherited_environment())
+    require_settings(table)
     logs = logs_of(stack.settings)
     with locked(stack.settings.home) as was_killed:
         require_free(stack.ports(), patience=5 if was_killed else 0)
-        table = stack.table(inherited_environment())
         names = [process.name for process in table]
         put_aside(logs, names)
         console.note(f"starting {', '.join(names)}; logs in {logs}")

@@ -40,3 +40,12 @@ def inherited_environment() -> dict[str, str]:
     """The environment and `.env` as the stack's processes shall see them, the environment first."""
     from_file = {name: value for name, value in dotenv_values(".env").items() if value is not None}
     return {**from_file, **os.environ}
+
+
+def place_of(name: str) -> str | None:
+    """Where the variable that counts is set, for people; None if it is not set."""
+    if name in {each.upper() for each in os.environ}:
+        return "the environment"
+    if f"{name}_FILE" in os.environ:
+        return f"the file that {name}_FILE names"
+    return str(Path(".env").absolute()) if name in {each.upper() for each in dotenv_values(".env")} else None

@@ -11,12 +11,17 @@ from urllib.parse import urlsplit
 
 import aiohttp
 
+from api.settings import ApiSettings
 from cli.embedded import broker, postgres
 from cli.launch import launched
 from cli.ports import Port
 from cli.process import Process, at_once
 from cli.settings import TRANQUILITY, StackSettings
 from common.rights import role
+from common.settings import ProvisionSettings
+from esi_simulator.settings import SimulatorSettings
+from ingestor.settings import IngestorSettings
+from scheduler.settings import SchedulerSettings
 
 EMBEDDED_BROKER = {
     "KAFKA_SESSION_TIMEOUT_MS": "2000",
@@ -28,7 +33,7 @@ EMBEDDED_BROKER = {
 }
 """What the embedded broker wants otherwise than Kafka: a group joins in half a session, a fetch sleeps its wait out."""
 
-SERVICES = ("ingestor", "scheduler", "api")
+SERVICES = {"ingestor": IngestorSettings, "scheduler": SchedulerSettings, "api": ApiSettings}
 _PROBE = aiohttp.ClientTimeout(total=2)
 
 
@@ -133,7 +138,14 @@ class Stack:
         names = tuple(part.name for part in parts)
         wire = tuple(name for name in names if name == "broker")
         # It waits for the database and the broker by itself, so its imports and their start go side by side.
-        provision = Process("provision", _module("common.provision"), environment, restarts_with=wire, once=True)
+        provision = Process(
+            "provision",
+            _module("common.provision"),
+            environment,
+            restarts_with=wire,
+            once=True,
+            settings=ProvisionSettings,
+        )
         services = [
             Process(
                 name,
@@ -142,8 +154,9 @@ class Stack:
                 ready=_answers(f"{self.settings.api_url}/health") if name == "api" else at_once,
                 after=names,
                 restarts_with=(*wire, "provision"),
+                settings=settings,
             )
-            for name in SERVICES
+            for name, settings in SERVICES.items()
         ]
         return [*parts, provision, *services]
 
@@ -155,7 +168,7 @@ class Stack:
             parts.append(self._broker())
         if self.runs_esi:
             ready = _answers(f"{self.esi_url}/", whatever=True)
-            parts.append(Process("esi", _module("esi_simulator"), environment, ready=ready))
+            parts.append(Process("esi", _module("esi_simulator"), environment, ready=ready, settings=SimulatorSettings))
         return parts
 
     def _postgres(self) -> Process:
