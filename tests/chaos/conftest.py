@@ -5,7 +5,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Iterator, Mapping
-from contextlib import closing
+from contextlib import ExitStack, closing
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -14,8 +14,8 @@ import psutil
 import pytest
 
 from cli.stack import EMBEDDED_BROKER
-from conftest import APACHE_KAFKA, Broker
-from support.freeport import Freeport, eventually, same_market
+from conftest import APACHE_KAFKA, Broker, running_broker
+from support.freeport import Freeport, Questions, eventually, same_market
 from support.simulated_esi import SimulatedEsi
 from support.stand_ins import free_port
 
@@ -23,13 +23,18 @@ REGIONS = (10000002, 10000043)
 
 
 class LocalStack(Freeport):
-    """`freeport up` in a folder of its own, on a market that stands still but answers slowly."""
+    """`freeport up` in a folder of its own, on a market that stands still but answers slowly.
 
-    def __init__(self, folder: Path, **settings: str) -> None:
+    With the broker of its own, or with one from outside.
+    """
+
+    def __init__(self, folder: Path, broker: Broker | None, **settings: str) -> None:
+        self.broker = broker
         self.ports = {name: free_port() for name in ("POSTGRES", "KAFKA", "ESI")}
         self.folder = folder
         self.port = free_port()
         self.database_url = f"postgresql://freeport@127.0.0.1:{self.ports['POSTGRES']}/freeport"
+        self.database = Questions(self.database_url)
         self.environment = {
             "PATH": os.environ["PATH"],
             "FREEPORT_HOME": str(folder / "home"),
@@ -95,6 +100,17 @@ class LocalStack(Freeport):
         process.send_signal(number)
         return process
 
+    def kill(self, name: str) -> None:
+        """Kill without warning; what is not of the stack is started again, for nobody else would."""
+        if name == "broker" and self.broker is not None:
+            self.broker.kill()
+            self.broker.start()
+        else:
+            self.hurt(name, signal.SIGKILL)
+
+    def process_of_broker(self) -> psutil.Process:
+        return psutil.Process(self.broker.pid) if self.broker is not None else self.awaited("broker")
+
     def awaited(self, name: str) -> psutil.Process:
         eventually(lambda: self.find(name), what=f"{name} runs")
         process = self.find(name)
@@ -145,14 +161,18 @@ class LocalStack(Freeport):
             self.up.wait(timeout=30)
         finally:
             self.up.kill()
+            self.database.close()
 
 
-@pytest.fixture
-def stack(tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[LocalStack]:
-    settings: dict[str, str] = {}
-    if APACHE_KAFKA:
-        broker: Broker = request.getfixturevalue("broker")
-        settings = {"KAFKA_BOOTSTRAP_SERVERS": broker.bootstrap_servers, "KAFKA_SESSION_TIMEOUT_MS": "6000"}
-    stack = LocalStack(tmp_path, **settings)
-    yield stack
-    stack.end()
+@pytest.fixture(scope="module")
+def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalStack]:
+    """A stack for a module's tests; on Apache Kafka if that is what is tested."""
+    folder = tmp_path_factory.mktemp("stack")
+    with ExitStack() as outside:
+        settings: dict[str, str] = {}
+        broker = outside.enter_context(running_broker(folder)) if APACHE_KAFKA else None
+        if broker is not None:
+            settings = {"KAFKA_BOOTSTRAP_SERVERS": broker.bootstrap_servers, "KAFKA_SESSION_TIMEOUT_MS": "6000"}
+        stack = LocalStack(folder, broker, **settings)
+        yield stack
+        stack.end()

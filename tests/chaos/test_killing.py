@@ -1,9 +1,6 @@
-import signal
-
 import pytest
 
 from chaos.conftest import REGIONS, LocalStack
-from conftest import APACHE_KAFKA, Broker
 from support.freeport import eventually
 
 THE_FORGE, DOMAIN = REGIONS
@@ -11,21 +8,14 @@ THE_FORGE, DOMAIN = REGIONS
 pytestmark = pytest.mark.timeout(480)
 
 
-def test_kill_9_of_each_process_while_a_market_loads_loses_and_doubles_nothing(
-    stack: LocalStack, request: pytest.FixtureRequest
-) -> None:
+def test_kill_9_of_each_process_while_a_market_loads_loses_and_doubles_nothing(stack: LocalStack) -> None:
     accepted: list[str] = []
     eventually(lambda: stack.accept(DOMAIN), what="the api accepts")
 
     for victim in ("ingestor", "api", "scheduler", "broker", "postgres", "esi", "ingestor"):
         stack.loads_on()
         accepted += [run for run in [stack.accept(THE_FORGE)] if run]
-        if victim == "broker" and APACHE_KAFKA:
-            broker: Broker = request.getfixturevalue("broker")
-            broker.kill()
-            broker.start()
-        else:
-            stack.hurt(victim, signal.SIGKILL)
+        stack.kill(victim)
 
     eventually(stack.everything_ended, seconds=120, what="everything accepted is done")
     eventually(stack.ready, what="the api is ready")

@@ -8,7 +8,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, TypeVar
@@ -24,6 +24,38 @@ from support.stand_ins import free_port
 
 T = TypeVar("T")
 PATIENCE_SECONDS = 150.0
+POLL_SECONDS = 0.2
+LOADED = """
+SELECT (SELECT count(*) FROM coverage WHERE complete_generation = generation) = $1
+   AND NOT EXISTS (
+       SELECT FROM contracts WHERE items_state = 'wanted')
+   AND NOT EXISTS (
+       SELECT FROM runs
+        WHERE state IN ('queued', 'running')
+          AND (dataset = 'names' OR (dataset = 'contracts' AND listed_at IS NOT NULL)))
+"""
+
+
+class Questions:
+    """A connection for a test's questions to a database that may go away between them."""
+
+    def __init__(self, url: str) -> None:
+        self._url = url
+        self._runner = asyncio.Runner()
+        self._connection: asyncpg.Connection[asyncpg.Record] | None = None
+
+    def rows(self, statement: str, *arguments: Any) -> list[dict[str, Any]]:
+        return self._runner.run(self._rows(statement, arguments))
+
+    def close(self) -> None:
+        if self._connection is not None:
+            self._connection.terminate()
+        self._runner.close()
+
+    async def _rows(self, statement: str, arguments: Sequence[Any]) -> list[dict[str, Any]]:
+        if self._connection is None or self._connection.is_closed():
+            self._connection = await asyncpg.connect(self._url)
+        return [dict(row) for row in await self._connection.fetch(statement, *arguments)]
 
 
 class Freeport:
@@ -32,6 +64,7 @@ class Freeport:
     def __init__(self, folder: Path, *, database_url: str, kafka: KafkaSettings, esi_url: str, **settings: str) -> None:
         self.folder = folder
         self.database_url = database_url
+        self.database = Questions(database_url)
         self.port = free_port()
         self.processes: dict[str, subprocess.Popen[bytes]] = {}
         self.environment = {
@@ -67,6 +100,7 @@ class Freeport:
         for process in self.processes.values():
             process.kill()
             process.wait()
+        self.database.close()
 
     def log(self, name: str) -> str:
         return (self.folder / f"{name}.log").read_text(errors="replace")
@@ -111,14 +145,7 @@ class Freeport:
             cursor = {"cursor": page["next_cursor"]}
 
     def rows(self, statement: str, *arguments: Any) -> list[dict[str, Any]]:
-        async def fetch() -> list[dict[str, Any]]:
-            connection = await asyncpg.connect(self.database_url)
-            try:
-                return [dict(row) for row in await connection.fetch(statement, *arguments)]
-            finally:
-                await connection.close()
-
-        return asyncio.run(fetch())
+        return self.database.rows(statement, *arguments)
 
     def value(self, statement: str, *arguments: Any) -> Any:
         (row,) = self.rows(statement, *arguments)
@@ -130,14 +157,7 @@ class Freeport:
 
         Runs of other datasets do not count, nor does a sweep that waits for upstream's next list: there always is one.
         """
-        covered = self.value("SELECT count(*) FROM coverage WHERE complete_generation = generation")
-        loading = self.value("""
-            SELECT count(*) FROM runs
-             WHERE state IN ('queued', 'running')
-               AND (dataset = 'names' OR (dataset = 'contracts' AND listed_at IS NOT NULL))
-        """)
-        wanted = self.value("SELECT count(*) FROM contracts WHERE items_state = 'wanted'")
-        return bool(covered == regions and loading == 0 and wanted == 0)
+        return bool(self.value(LOADED, regions))
 
     def _environment_of(self, module: str) -> Mapping[str, str]:
         """Each service connects as the role of its own; what prepares the database, as the owner."""
@@ -165,7 +185,7 @@ def eventually(probe: Callable[[], T], *, seconds: float = PATIENCE_SECONDS, wha
             return found
         if time.monotonic() > give_up:
             raise AssertionError(f"still not after {seconds:.0f} s: {what or probe}; last answer: {found!r}")
-        time.sleep(0.1)
+        time.sleep(POLL_SECONDS)
 
 
 def same_market(freeport: Freeport, truth: Mapping[str, Any], region_id: int) -> None:
