@@ -1,6 +1,7 @@
 """What Prometheus reads."""
 
 import asyncio
+import shutil
 from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
@@ -10,7 +11,7 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from api.keyring import LIFE_SECONDS
 from cli.embedded.postgres import EmbeddedPostgres
-from support.databases import Databases
+from support.databases import Databases, prepared_cluster
 from support.market_rows import DOMAIN, NOW, THE_FORGE, MarketRows
 from support.served_api import ServedApi, api_settings, served
 from support.stand_ins import free_port
@@ -123,10 +124,10 @@ async def test_metrics_are_told_while_the_database_is_away(stranded: ServedApi) 
 
 
 @pytest.fixture
-def own_server(tmp_path: Path) -> Iterator[EmbeddedPostgres]:
+def own_server(tmp_path: Path, of_all_workers: Path) -> Iterator[EmbeddedPostgres]:
     """A server to stop."""
-    with EmbeddedPostgres(tmp_path / "postgres", free_port(), durable=False) as server:
-        Databases(server.url).prepare()
+    files = shutil.copytree(prepared_cluster(of_all_workers), tmp_path / "postgres")
+    with EmbeddedPostgres(files, free_port(), durable=False) as server:
         yield server
 
 

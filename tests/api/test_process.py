@@ -86,9 +86,8 @@ async def made_known(url: str, role: str) -> None:
     await connection.close()
 
 
-async def test_it_starts_before_its_database_and_finds_it_when_it_comes(tmp_path: Path) -> None:
-    server = EmbeddedPostgres(tmp_path / "postgres", free_port(), durable=False)
-    server.prepare()
+async def test_it_starts_before_its_database_and_finds_it_when_it_comes(tmp_path: Path, fresh_cluster: Path) -> None:
+    server = EmbeddedPostgres(fresh_cluster, free_port(), durable=False)
 
     async with running(tmp_path, server.url) as (api, _):
         missing = (await until(api, "/health/ready", 503)).content["missing"]

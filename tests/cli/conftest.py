@@ -1,4 +1,3 @@
-import shutil
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -6,7 +5,6 @@ from pathlib import Path
 
 import pytest
 
-from cli.embedded.postgres import EmbeddedPostgres
 from support.stand_ins import free_port
 
 FREEPORT = Path(sys.executable).with_name("freeport")
@@ -23,20 +21,6 @@ def spacious(tmp_path: Path) -> Path:
     directory = tmp_path / "a path with spaces, 'quotes' and ünïcode"
     directory.mkdir()
     return directory
-
-
-@pytest.fixture(scope="session")
-def cluster(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The files of a new PostgreSQL server, to copy."""
-    directory = tmp_path_factory.mktemp("cluster") / "postgres"
-    EmbeddedPostgres(directory, port=1, durable=False).prepare()
-    return directory
-
-
-@pytest.fixture
-def fresh_cluster(cluster: Path, tmp_path: Path) -> Path:
-    """A copy of such files, to move to where a test wants them: making them takes a second, copying a tenth."""
-    return Path(shutil.copytree(cluster, tmp_path / "fresh_cluster"))
 
 
 @pytest.fixture

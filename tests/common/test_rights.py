@@ -232,10 +232,9 @@ async def test_a_database_that_is_not_open_to_all_is_opened_to_the_services(
 
 
 @contextmanager
-def own_server(folder: Path, *, trusting: bool) -> Iterator[EmbeddedPostgres]:
+def own_server(files: Path, *, trusting: bool) -> Iterator[EmbeddedPostgres]:
     """A server with no roles but the owner's; one that does not trust wants the services' passwords."""
-    server = EmbeddedPostgres(folder / "postgres", free_port(), durable=False)
-    server.prepare()
+    server = EmbeddedPostgres(files, free_port(), durable=False)
     if not trusting:
         rules = server.directory / "pg_hba.conf"
         services = ",".join(role(service) for service in SERVICES)
@@ -252,8 +251,10 @@ async def migrated(url: str, **passwords: str) -> None:
         await engine.dispose()
 
 
-async def test_services_log_in_with_the_passwords_given_and_a_new_one_takes_the_old_one_s_place(tmp_path: Path) -> None:
-    with own_server(tmp_path, trusting=False) as server:
+async def test_services_log_in_with_the_passwords_given_and_a_new_one_takes_the_old_one_s_place(
+    fresh_cluster: Path,
+) -> None:
+    with own_server(fresh_cluster, trusting=False) as server:
         for password in ("first and \"quoted'", "second"):
             await migrated(server.url, api=password)
             connection = await asyncpg.connect(as_service(server.url, "api"), password=password)
@@ -270,8 +271,8 @@ async def test_services_log_in_with_the_passwords_given_and_a_new_one_takes_the_
     assert "second" not in server.log.read_text()
 
 
-async def test_who_may_not_make_roles_gives_rights_to_those_that_there_are(tmp_path: Path) -> None:
-    with own_server(tmp_path, trusting=True) as server:
+async def test_who_may_not_make_roles_gives_rights_to_those_that_there_are(fresh_cluster: Path) -> None:
+    with own_server(fresh_cluster, trusting=True) as server:
         async with connected(server.url) as superuser:
             await superuser.execute("CREATE ROLE modest LOGIN")
             await superuser.execute("CREATE DATABASE theirs OWNER modest")
@@ -289,8 +290,8 @@ async def test_who_may_not_make_roles_gives_rights_to_those_that_there_are(tmp_p
                 await everything.execute(statement, "ingestor")
 
 
-async def test_an_owner_who_may_make_roles_need_not_be_a_superuser(tmp_path: Path) -> None:
-    with own_server(tmp_path, trusting=True) as server:
+async def test_an_owner_who_may_make_roles_need_not_be_a_superuser(fresh_cluster: Path) -> None:
+    with own_server(fresh_cluster, trusting=True) as server:
         async with connected(server.url) as superuser:
             await superuser.execute("CREATE ROLE modest LOGIN CREATEROLE")
             await superuser.execute("CREATE DATABASE theirs OWNER modest")

@@ -11,7 +11,7 @@ from contextlib import ExitStack
 import pytest
 import uvloop
 
-from common.database import create_engine
+from common.database import asyncpg_connection, create_engine
 from esi_simulator.ground import read_ground
 from support.databases import Databases, settings_for
 from support.storms import Skies, skies, storm
@@ -19,8 +19,13 @@ from support.storms import Skies, skies, storm
 STORMS = int(os.environ.get("STORMS", "200"))
 STORMS_FROM = int(os.environ.get("STORMS_FROM", "1"))
 SIDE_BY_SIDE = 8
-EMPTIED = (
-    "TRUNCATE contracts, contract_items, coverage, sweeps, runs, outbox, inbox, upstream_limits, upstream_responses"
+# Of so few rows, a tenth of the time of TRUNCATE.
+EMPTIED = ";".join(
+    f"DELETE FROM {table}"  # noqa: S608 - names of tables
+    for table in (
+        *("contract_items", "contracts", "coverage", "sweeps", "runs", "outbox", "inbox"),
+        *("upstream_limits", "upstream_responses"),
+    )
 )
 
 
@@ -48,7 +53,7 @@ async def _weather(found: Skies, url: str, seeds: Iterator[int]) -> None:
     try:
         for seed in seeds:
             async with engine.begin() as connection:
-                await connection.exec_driver_sql(EMPTIED)
+                await (await asyncpg_connection(connection)).execute(EMPTIED)
             async with storm(found, engine, database, seed) as one:
                 await one.rage()
                 await one.clear_up()

@@ -1,14 +1,19 @@
 """A database of its own for each test: a copy of one that is migrated, or one that is as good as a copy again."""
 
 import asyncio
+import fcntl
 import json
-from collections.abc import Iterator
+import shutil
+import tempfile
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from itertools import count
+from pathlib import Path
 
 import asyncpg
 from pydantic import SecretStr
 
+from cli.embedded.postgres import EmbeddedPostgres
 from common import migrations, roles
 from common.database import create_engine
 from common.keys import store
@@ -16,6 +21,7 @@ from common.keys.tokens import Scope, Token
 from common.rights import role
 from common.settings import DatabaseSettings
 from ingestor.stores import universe
+from support.stand_ins import free_port
 
 _numbers = count(1)
 
@@ -114,6 +120,36 @@ class Databases:
             await connection.close()
 
         asyncio.run(run())
+
+
+def new_cluster(folder: Path) -> Path:
+    """The files of a new server, to copy: `folder` is all workers', and the first that asks for them makes them."""
+
+    def make(files: Path) -> None:
+        EmbeddedPostgres(files, port=1, durable=False).prepare()
+
+    return _made_once(folder / "cluster", make)
+
+
+def prepared_cluster(folder: Path) -> Path:
+    """The files of a server that has the templates, to copy, made as `new_cluster` is."""
+
+    def make(files: Path) -> None:
+        shutil.copytree(new_cluster(folder), files)
+        with EmbeddedPostgres(files, free_port(), durable=False) as server:
+            Databases(server.url).prepare()
+
+    return _made_once(folder / "prepared", make)
+
+
+def _made_once(place: Path, make: Callable[[Path], None]) -> Path:
+    with place.with_name(f"{place.name}.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not place.exists():
+            half = Path(tempfile.mkdtemp(dir=place.parent)) / "files"
+            make(half)
+            half.rename(place)
+    return place
 
 
 def as_service(url: str, service: str) -> str:
