@@ -56,7 +56,7 @@ bench-ingest-scale: $(INSTALLED) ## Measure it from 5,000 to 200,000 contracts a
 bench-freshness: $(INSTALLED) ## Measure how soon a new contract is served while a backlog is read (12 minutes)
 	@PYTHONPATH=tests $(BIN)/python -m bench.freshness
 
-bench-schedule: $(INSTALLED) ## Measure how late 1,000 to 100,000 schedules fire, before 1, 2 and 5 replicas (30 minutes)
+bench-schedule: $(INSTALLED) ## Measure how late 1,000 to 100,000 schedules fire, before 1, 2 and 5 replicas (13 minutes)
 	@PYTHONPATH=tests $(BIN)/python -m bench.schedule $(if $(ONLY),--only $(ONLY))
 
 bench-schedulers: $(INSTALLED) ## Hold the scheduler beside APScheduler and taskiq while they are killed, frozen and told a wrong time (8 minutes)

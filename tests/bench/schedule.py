@@ -30,15 +30,22 @@ from support.stand_ins import free_port
 
 REPORT: Final = Path("build/bench/schedule.json")
 SETTLING_SECONDS: Final = 5.0
-WINDOW_SECONDS: Final = 60.0
+LEAD_SECONDS: Final = 5
+"""From the making of schedules to the first of their slots, and a second more for each 20,000 that are written."""
+WINDOW_SECONDS: Final = 30
+"""That slots are looked at which are spread over a minute: half of all, as dense as all."""
+PERIOD_SECONDS: Final = 60
+PATIENCE_SECONDS: Final = 60
 
-# Each minute one slot: `spread` over its 60 seconds, or `at_once` with its beginning.
+# Each minute one slot, from a second on: `spread` over sixty seconds, or `at_once`.
 DEFINE: Final = """
 INSERT INTO schedules (schedule_id, name, kind, every_seconds, offset_seconds, action, dataset, scope, overlap,
                        next_due_at)
 SELECT 's' || n, 'a benchmark''s', 'interval', 60, offset_, 'ingest', 'contracts', '{"region_id": 10000002}',
-       'allow_all', date_trunc('minute', now()) + interval '1 minute' + offset_ * interval '1 second'
-  FROM (SELECT n, CASE WHEN $2 THEN n % 60 ELSE 0 END AS offset_ FROM generate_series(1, $1::int) n) numbered
+       'allow_all', first + place * interval '1 second'
+  FROM (SELECT n, to_timestamp($3) AS first, CASE WHEN $2 THEN n % 60 ELSE 0 END AS place
+          FROM generate_series(1, $1::int) n) numbered,
+       LATERAL (SELECT (extract(epoch FROM first)::bigint + place) % 60 AS offset_) aligned
 """
 SLEEPING: Final = "UPDATE schedules SET every_seconds = 86400, next_due_at = now() + interval '1 day'"
 LATENESS: Final = """
@@ -51,6 +58,8 @@ SELECT count(*) AS slots,
   FROM (SELECT slot_at, decided_at, pg_xact_commit_timestamp(xmin) AS told_at FROM schedule_slots
          WHERE schedule_id LIKE 's%' AND slot_at >= $1 AND slot_at < $2) lines
 """
+UNDECIDED: Final = "SELECT EXISTS (SELECT FROM schedules WHERE next_due_at < $1)"
+UNSENT: Final = "SELECT EXISTS (SELECT FROM outbox WHERE service = 'scheduler')"
 
 
 @dataclass(frozen=True)
@@ -74,8 +83,8 @@ SCENARIOS: Final = (
     Scenario(10_000, 1, "idle"),
     Scenario(10_000, 1, "idle_embedded"),
     *(Scenario(schedules, replicas) for schedules in (1_000, 10_000, 100_000) for replicas in (1, 2, 5)),
-    Scenario(10_000, 1, "at_once"),
-    *(Scenario(100_000, replicas, "at_once") for replicas in (1, 2, 5)),
+    Scenario(1_000, 1, "at_once"),
+    *(Scenario(schedules, replicas, "at_once") for schedules in (10_000, 100_000) for replicas in (1, 2, 5)),
 )
 
 
@@ -122,13 +131,14 @@ def _measured(scenario: Scenario, folder: Path, postgres: EmbeddedPostgres, data
         for name in names:
             freeport.processes[name] = freeport._run("scheduler")
         time.sleep(SETTLING_SECONDS)
-        asyncio.run(execute(url, DEFINE, scenario.schedules, scenario.pattern != "at_once"))
+        first = int(time.time()) + LEAD_SECONDS + scenario.schedules // 20_000
+        asyncio.run(execute(url, DEFINE, scenario.schedules, scenario.pattern != "at_once", first))
         if scenario.is_idle:
             asyncio.run(execute(url, SLEEPING))
         asyncio.run(execute(url, "VACUUM ANALYZE schedules"))
         processes = {name: psutil.Process(freeport.processes[name].pid) for name in names}
         assert postgres.pid is not None
-        return _window(scenario, url, names, {**processes, "postgres": psutil.Process(postgres.pid)})
+        return _window(scenario, url, names, {**processes, "postgres": psutil.Process(postgres.pid)}, first)
 
 
 def _settings(servers: str, *, embedded: bool) -> KafkaSettings:
@@ -137,33 +147,40 @@ def _settings(servers: str, *, embedded: bool) -> KafkaSettings:
     return KafkaSettings.model_validate(given | {"kafka_bootstrap_servers": servers})
 
 
-def _window(scenario: Scenario, url: str, names: Sequence[str], processes: dict[str, psutil.Process]) -> dict[str, Any]:
-    """What happens in the minute that follows."""
-    beginning = (time.time() // 60 + 1) * 60
-    time.sleep(beginning - time.time() - 0.5)
+def _window(
+    scenario: Scenario, url: str, names: Sequence[str], processes: dict[str, psutil.Process], first: int
+) -> dict[str, Any]:
+    """What happens from the second `first` on; of what is due at once, until it is decided and sent."""
+    at_once = scenario.pattern == "at_once"
+    seconds = 1 if at_once else WINDOW_SECONDS
+    time.sleep(max(first - time.time() - 0.5, 0))
     meter = Meter(processes)
-    time.sleep(WINDOW_SECONDS)
-    spent = meter.cpu_seconds()
-    late = asyncio.run(_late(url, beginning, 0 if scenario.is_idle else scenario.schedules))
+    time.sleep(max(first - time.time(), 0) + seconds)
+    late = asyncio.run(_late(url, first, first + seconds, sent=at_once))
+    spent, period = meter.cpu_seconds(), PERIOD_SECONDS if at_once else WINDOW_SECONDS
     return {
         **late,
-        "scheduler_cpu_percent": round(100 * sum(spent[name] for name in names) / WINDOW_SECONDS, 2),
-        "postgres_cpu_percent": round(100 * spent["postgres"] / WINDOW_SECONDS, 2),
+        "scheduler_cpu_percent": round(100 * sum(spent[name] for name in names) / period, 2),
+        "postgres_cpu_percent": round(100 * spent["postgres"] / period, 2),
         "scheduler_peak_mb": max(meter.peak_mb(name) for name in names),
         "load_average": round(psutil.getloadavg()[0], 1),
     }
 
 
-async def _late(url: str, beginning: float, expected: int) -> dict[str, Any]:
-    """Wait until all that came in the minute is decided, and say how late that was."""
+async def _late(url: str, first: int, end: int, *, sent: bool) -> dict[str, Any]:
+    """Wait until all that was due from `first` to before `end` is decided, and say how late that was.
+
+    With `sent`, also until the broker has it, and when that was.
+    """
     connection = await asyncpg.connect(url)
     try:
-        bounds = await connection.fetchrow("SELECT to_timestamp($1), to_timestamp($1 + 60)", beginning)
-        for _ in range(600):
-            row = await connection.fetchrow(LATENESS, *bounds)
-            if row["slots"] >= expected:
-                break
-            await asyncio.sleep(0.2)
+        since, until = await connection.fetchrow("SELECT to_timestamp($1), to_timestamp($2)", first, end)
+        await _over(connection, UNDECIDED, until)
+        told = {}
+        if sent:
+            await _over(connection, UNSENT)
+            told = {"sent_seconds": round(time.time() - first, 1)}
+        row = await connection.fetchrow(LATENESS, since, until)
         if not row["slots"]:
             return {"slots": 0}
         p50, p99, most = (round(float(value)) for value in row["told"])
@@ -176,9 +193,18 @@ async def _late(url: str, beginning: float, expected: int) -> dict[str, Any]:
             "decided_p99_ms": decided[1],
             "slots_per_second": round(row["slots"] / float(row["seconds"])),
             "seconds": round(float(row["seconds"]), 2),
+            **told,
         }
     finally:
         await connection.close()
+
+
+async def _over(connection: Any, query: str, *arguments: object) -> None:
+    ends = time.monotonic() + PATIENCE_SECONDS
+    while await connection.fetchval(query, *arguments):
+        if time.monotonic() > ends:
+            raise TimeoutError(query)
+        await asyncio.sleep(0.1)
 
 
 async def execute(url: str, statement: str, *arguments: object) -> None:

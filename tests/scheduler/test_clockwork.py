@@ -437,6 +437,34 @@ async def test_a_fresh_installation_sweeps_at_once(engine: AsyncEngine, ticking:
         assert await connection.scalar(select(func.count()).where(schedules.c.next_due_at <= func.now())) == 0
 
 
+async def test_a_crowd_that_is_due_at_once_is_decided_side_by_side_and_each_slot_once(
+    engine: AsyncEngine, ticking: Clockwork
+) -> None:
+    crowd = 2 * claiming.BATCH + 100
+    await add(engine)
+    async with engine.begin() as connection:
+        await connection.execute(
+            text("UPDATE schedules SET next_due_at = date_trunc('hour', now()), offset_seconds = 0")
+        )
+        await connection.execute(
+            text(
+                "INSERT INTO schedules"
+                " (schedule_id, name, kind, every_seconds, action, dataset, scope, overlap, next_due_at)"
+                " SELECT 's' || n, name, kind, every_seconds, action, dataset, scope, overlap, next_due_at"
+                " FROM schedules, generate_series(2, :crowd) n"
+            ),
+            {"crowd": crowd},
+        )
+
+    assert await ticking.turn() == 0
+
+    lines = await ledger(engine)
+    assert len({line.schedule_id for line in lines}) == len(lines) == crowd
+    async with engine.connect() as connection:
+        events = list(await connection.scalars(select(outbox.c.event_id)))
+    assert sorted(events) == sorted(line.event_id for line in lines)
+
+
 async def _add_run(engine: AsyncEngine, run_id: Any, *, state: str, listed: bool) -> None:
     finished = state not in {"queued", "running"}
     async with engine.begin() as connection:

@@ -16,7 +16,7 @@ from scheduler.domain.fates import Rules
 from scheduler.domain.plan import Standing
 from scheduler.stores.schedules import definition_of
 
-BATCH = 1_000
+BATCH = 500
 
 # A run that is past its list no longer overlaps; one of which nothing is known is on its way, as long as it is sent
 # again when it is lost.
@@ -69,26 +69,32 @@ FIRED_AMONG = """
 SELECT slot_at FROM schedule_slots
  WHERE schedule_id = $1 AND slot_at = ANY($2::timestamptz[]) AND fate IN ('fired', 'backfilled')
 """
-LOOK_AHEAD = """
+LOOK_AHEAD = f"""
 /* schedules.look_ahead */
 SELECT extract(epoch FROM slot.due_at - clock_timestamp())::float8 AS seconds,
        extract(epoch FROM timer.due_at - clock_timestamp())::float8 AS seconds_to_timer,
        EXISTS (SELECT FROM schedules WHERE buffered_slot_at IS NOT NULL) AS waiting,
+       EXISTS (SELECT FROM schedules WHERE next_due_at <= statement_timestamp()
+                ORDER BY next_due_at OFFSET {BATCH}) AS crowded,
        EXISTS (SELECT FROM schedule_requests r
                 WHERE requested_at > now() - interval '1 day'
                   AND NOT EXISTS (SELECT FROM schedule_answers a WHERE a.request_id = r.request_id)) AS asked
   FROM (SELECT min(next_due_at) AS due_at FROM schedules WHERE next_due_at IS NOT NULL) slot,
        (SELECT min(due_at) AS due_at FROM timers) timer
-"""
+"""  # noqa: S608 - a constant
 
 
 @dataclass(frozen=True, slots=True)
 class Ahead:
-    """Seconds until the next slot and the next timer, whether a slot waits for a run, and whether somebody asks."""
+    """Seconds until the next slot and the next timer, whether a slot waits for a run, and whether somebody asks.
+
+    `crowded`: more has come due than one transaction takes.
+    """
 
     slot: float | None
     timer: float | None
     waiting: bool
+    crowded: bool
     asked: bool
 
     @property
@@ -211,7 +217,7 @@ async def fired_among(connection: AsyncConnection, schedule_id: str, slots: Sequ
 async def look_ahead(connection: AsyncConnection) -> Ahead:
     """What there is to do, and when."""
     row = await (await asyncpg_connection(connection)).fetchrow(LOOK_AHEAD)
-    return Ahead(row["seconds"], row["seconds_to_timer"], row["waiting"], row["asked"])
+    return Ahead(row["seconds"], row["seconds_to_timer"], row["waiting"], row["crowded"], row["asked"])
 
 
 async def _claim(
