@@ -9,7 +9,18 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from api.schemas.contract_filters import ITEM_RANGES, RANGES, ContractFilters
 from api.schemas.contracts import ContractQuery, ContractSummary, Sort
 from ingestor.stores import indexing
-from support.market_rows import DOMAIN, JITA_STATION, MERLIN, NOW, RIFTER, STRUCTURE, THE_FORGE, TRITANIUM, MarketRows
+from support.market_rows import (
+    DOMAIN,
+    JITA_STATION,
+    MERLIN,
+    NOW,
+    OFFERED,
+    RIFTER,
+    STRUCTURE,
+    THE_FORGE,
+    TRITANIUM,
+    MarketRows,
+)
 from support.served_api import Reply, ServedApi
 
 CONTRACTS = "/api/v1/contracts"
@@ -404,6 +415,7 @@ async def test_what_takes_long_to_count_is_estimated_and_says_so(api: ServedApi,
         "INSERT INTO contract_items (contract_id, record_id, type_id, quantity, is_included, is_blueprint_copy, runs)"
         " SELECT n, n, 691, 1, true, true, 1 + n / 7 % 2 FROM generate_series(1, 6000) n"
     )
+    await rows.execute(OFFERED)
     await rows.execute("ANALYZE")
 
     estimated = (await ask(api, runs_min=2, limit=1)).content["counts"]

@@ -7,10 +7,18 @@ from datetime import datetime
 from itertools import count
 from random import Random
 from typing import Any
+from urllib.parse import urlencode
 
+import asyncpg
 import pytest
 from sqlalchemy.ext.asyncio import AsyncEngine
+from starlette.datastructures import QueryParams
 
+from api.queries.contracts import page_of
+from api.queries.counting import Outlook, Reach
+from api.queries.rolls import offering
+from api.query_route import reading_of
+from api.schemas.contracts import ContractQuery
 from support.brute_force import Memory, pages
 from support.market_rows import MarketRows
 from support.random_market import fill, question
@@ -92,6 +100,28 @@ async def test_2000_lists_are_what_the_rules_say(asked: ServedApi, engine: Async
             await compare(asked, memory, seeded(seed))
 
     await asyncio.gather(*(some(range(part + PARTS * start, QUESTIONS, PARTS * TASKS)) for start in range(TASKS)))
+
+
+async def test_a_page_is_the_same_however_it_is_looked_for(engine: AsyncEngine, database_url: str) -> None:
+    await fill(engine, seeded(6), 160)
+    connection = await asyncpg.connect(database_url)
+
+    for seed in range(150):
+        wanted = {**question(seeded(seed)), "state": "live", "limit": 1 + seed % 7}
+        asked = {name: value for name, value in parameters(wanted).items() if name not in {"q", "sort"}}
+        query = reading_of(ContractQuery)(QueryParams(urlencode({**asked, "sort": "price"}, doseq=True)))
+        assert isinstance(query, ContractQuery)
+        among = await offering(connection, query)
+        pages = [
+            await page_of(connection, query, None, None, Outlook(reach), ids)
+            for reach in Reach
+            for ids in (None, among)
+        ]
+        assert all(page == pages[0] for page in pages), asked
+        following = [await page_of(connection, query, None, pages[0].after, Outlook(reach)) for reach in Reach]
+        assert all(page == following[0] for page in following), asked
+
+    await connection.close()
 
 
 async def test_what_stands_all_the_time_is_listed_once_while_sweeps_commit(

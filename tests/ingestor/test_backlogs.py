@@ -25,7 +25,7 @@ async def test_what_is_due_is_queued_once_and_nothing_that_is_not(offline: Inges
     await offline.merge(whole_list(auction, other, at=NOON + timedelta(minutes=30)))
     await offline.execute("UPDATE contracts SET outcome_due_at = now() WHERE outcome_due_at IS NOT NULL")
     async with offline.engine.begin() as connection:
-        await dynamic_items.want(connection, [(7, 47702)])
+        await dynamic_items.want(connection, [(7, 47702, 1)])
 
     assert await reconcile(offline) == sorted(BACKLOGS)
     assert await reconcile(offline) == []
@@ -35,7 +35,7 @@ async def test_what_is_due_waits_while_its_part_of_the_minute_is_spent(offline: 
     spent = {"bids": "rejected", "outcomes": "fetched", "dynamic_items": "rejected", "names": "upstream_requests"}
     await offline.merge(whole_list(contract(1, type="auction", date_expired=FUTURE)))
     async with offline.engine.begin() as connection:
-        await dynamic_items.want(connection, [(7, 47702)])
+        await dynamic_items.want(connection, [(7, 47702, 1)])
     for dataset, count in spent.items():
         await offline.execute(
             f"INSERT INTO runs (run_id, dataset, scope, source, state, finished_at, {count})"  # noqa: S608 - our names

@@ -31,7 +31,7 @@ NOT_FOUND = answer({"error": "ItemNotFound"}, status=520)
 async def want(ingestor: Ingestion, *rows: tuple[int, int]) -> None:
     for _ in range(2):
         async with ingestor.engine.begin() as connection:
-            await dynamic_items.want(connection, rows)
+            await dynamic_items.want(connection, [(*row, number) for number, row in enumerate(rows)])
 
 
 async def ask(ingestor: Ingestion, *, force: bool = False) -> str:
@@ -60,6 +60,16 @@ async def test_only_what_a_mutaplasmid_can_have_made_is_wanted(offline: Ingestio
 
     row = await offline.row("SELECT * FROM dynamic_items")
     assert (row.item_id, row.type_id, row.state) == (1, WEBIFIER, "wanted")
+
+
+async def test_it_is_known_who_has_ever_offered_an_item(offline: Ingestion) -> None:
+    for _ in range(2):
+        async with offline.engine.begin() as connection:
+            await dynamic_items.want(connection, [(1, WEBIFIER, 10), (1, WEBIFIER, 11), (2, WEBIFIER, 11)])
+            await dynamic_items.want(connection, [(1, WEBIFIER, 12)])
+
+    rows = await offline.rows("SELECT item_id, contract_ids FROM dynamic_items ORDER BY item_id")
+    assert [(row.item_id, sorted(row.contract_ids)) for row in rows] == [(1, [10, 11, 12]), (2, [11])]
 
 
 async def test_rolls_are_stored_once_and_asked_for_no_more(engine: AsyncEngine) -> None:

@@ -396,7 +396,7 @@ async def test_every_dataset_asks_by_todays_addresses_and_says_who_asks(engine: 
         )
         await ingestor.execute(PUT_TO_ASK, gone=first + 2)
         async with engine.begin() as connection:
-            await dynamic_items.want(connection, [(1047092007473, 47702)])
+            await dynamic_items.want(connection, [(1047092007473, 47702, 1)])
         await ingestor.deliver(ItemsWanted(region_id=first, contract_ids=(first,)))
         for dataset in Dataset:
             scope = Scope(region_id=first) if dataset is Dataset.CONTRACTS else Scope()

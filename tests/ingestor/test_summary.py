@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ingestor.domain.summary import Blueprint, TypeFacts, summarise
+from ingestor.domain.summary import Blueprint, Most, TypeFacts, summarise
 from ingestor.esi.models import PublicItem
 
 RIFTER, RIFTER_BLUEPRINT, TRITANIUM, PLEX = 587, 691, 34, 44992
@@ -119,6 +119,18 @@ def test_an_original_that_the_older_form_flags_has_no_runs() -> None:
 
     assert summarise([original], FACTS).blueprint == Blueprint(
         is_copy=False, material_efficiency=0, time_efficiency=0, runs=None
+    )
+
+
+def test_the_most_of_all_that_is_offered_is_known_each_by_itself() -> None:
+    one, other = copy(material_efficiency=10, time_efficiency=0, runs=1), copy(material_efficiency=0, runs=300)
+
+    summary = summarise([one, other, item(RIFTER), item(RIFTER_BLUEPRINT, offered=False, runs=1000)], FACTS)
+
+    assert (summary.offers_copy, summary.most) == (True, Most(300, 10, 0))
+    assert (summarise([item(RIFTER)], FACTS).offers_copy, summarise([item(RIFTER)], FACTS).most) == (
+        False,
+        Most(None, None, None),
     )
 
 

@@ -26,6 +26,23 @@ UPDATE contracts SET facets = ARRAY(
 """
 
 
+OFFERED = """
+UPDATE contracts c
+   SET offers_copy = o.offers_copy, offers_rolled = o.offers_rolled, most_runs = o.most_runs,
+       most_material_efficiency = o.most_me, most_time_efficiency = o.most_te
+  FROM (SELECT contract_id, bool_or(i.is_blueprint_copy IS TRUE OR (i.runs >= 0) IS TRUE) AS offers_copy,
+               bool_or(d.item_id IS NOT NULL) AS offers_rolled, max(i.runs) AS most_runs,
+               max(i.material_efficiency) AS most_me, max(i.time_efficiency) AS most_te
+          FROM contract_items i LEFT JOIN dynamic_items d USING (item_id) WHERE i.is_included GROUP BY contract_id) o
+ WHERE c.contract_id = o.contract_id
+"""
+OFFERED_BY = """
+UPDATE dynamic_items d
+   SET contract_ids = ARRAY(SELECT contract_id FROM contract_items i WHERE i.item_id = d.item_id AND i.is_included)
+"""
+"""What the ingestor keeps of items in other places, of all contracts at once."""
+
+
 class MarketRows:
     """Writes one row at a time, each valid without any argument."""
 
@@ -61,6 +78,8 @@ class MarketRows:
         record = {"record_id": new_id().int % 2**62, "quantity": 1, "is_included": offered, **columns}
         await self._insert(tables.contract_items, {"contract_id": contract_id, "type_id": type_id, **record})
         await self.execute(FACETS, contract_id=contract_id)
+        await self.execute(OFFERED)
+        await self.execute(OFFERED_BY)
 
     async def rolls(self, item_id: int, attributes: Mapping[int, float], **columns: Any) -> None:
         """What a mutaplasmid made of an item; still wanted without `attributes`."""
@@ -69,6 +88,8 @@ class MarketRows:
         for attribute_id, value in attributes.items():
             row = {"item_id": item_id, "attribute_id": attribute_id, "value": value}
             await self._insert(tables.dynamic_item_attributes, row)
+        await self.execute(OFFERED)
+        await self.execute(OFFERED_BY)
 
     async def change(self, contract_id: int, change: str = "delisted", **details: Any) -> None:
         await self._insert(tables.contract_changes, {"contract_id": contract_id, "change": change, "details": details})

@@ -10,7 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from common import tables
 from support.brute_force import Kind, Memory
-from support.market_rows import DOMAIN, HEIMATAR, NOW, THE_FORGE, MarketRows
+from support.market_rows import DOMAIN, HEIMATAR, NOW, OFFERED, OFFERED_BY, THE_FORGE, MarketRows
 
 UNHEARD_OF = 9_999_999
 """A type that no static data knows."""
@@ -60,7 +60,8 @@ async def fill(engine: AsyncEngine, dice: random.Random, size: int) -> Memory:
             for attribute_id, value in rolls.items()
         ]
         await connection.execute(insert(tables.dynamic_item_attributes), rolled)
-    await rows.execute(FACETS)
+    for statement in (FACETS, OFFERED, OFFERED_BY):
+        await rows.execute(statement)
     await rows.execute("ANALYZE")
     derived = await rows.execute("SELECT contract_id, value_ratio, reward_per_m3 FROM contracts ORDER BY contract_id")
     memory.contracts.extend(

@@ -120,9 +120,9 @@ SELECT m.contract_id, b.bid_id, round(b.amount * m.factor, 2), b.date_bid + m.mo
 """
 
 COPY_ROLLED: Final = f"""
-INSERT INTO dynamic_items (item_id, type_id, state, attempts, source_type_id, mutator_type_id, created_by)
+INSERT INTO dynamic_items (item_id, type_id, state, attempts, source_type_id, mutator_type_id, created_by, contract_ids)
 SELECT d.item_id + m.copy * {ITEMS}, d.type_id, d.state, d.attempts, d.source_type_id, d.mutator_type_id,
-       d.created_by
+       d.created_by, ARRAY[m.contract_id]
   FROM seed.copies m JOIN seed.contract_items i ON i.contract_id = m.seed_id AND i.is_included
        JOIN seed.dynamic_items d ON d.item_id = i.item_id
 """  # noqa: S608 - our own numbers

@@ -8,10 +8,9 @@ from common.tables.contracts import (
     contract_items,
     contract_words,
     contracts,
-    dynamic_item_attributes,
-    dynamic_items,
 )
 from common.tables.counts import listed_count_changes, listed_counts
+from common.tables.dynamic_items import dynamic_item_attributes, dynamic_items
 from common.tables.messaging import broker_epochs, dead_letters, heartbeats, inbox, outbox
 from common.tables.prices import price_sources, price_statistics, prices, rolled_up_days
 from common.tables.runs import COUNTS, RUN_STATES, TERMINAL_STATES, idempotency_keys, ingest_requests, runs

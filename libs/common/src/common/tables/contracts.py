@@ -59,6 +59,8 @@ AND price >= 0.1 * least(value_sell, value_average) AND least(value_sell, value_
 """Which listed contracts are deals, by rules that `GET /contracts/deals` explains. An index is made of just these, so
 that those who fail do not have to be passed over, however many they are."""
 
+MOST = ("most_runs", "most_material_efficiency", "most_time_efficiency")
+
 GROUP_FACET, CATEGORY_FACET = 1_000_000_000, 2_000_000_000
 """What is added to a group's and to a category's id in `contracts.facets`, where types stand as they are."""
 
@@ -138,6 +140,12 @@ contracts = Table(
     Column("runs", Integer),
     Column("packaged_volume", Double, comment="m³ of what it offers, packaged"),
     Column("facets", ARRAY(Integer), comment="Types, groups and categories that it offers, each once"),
+    # Of all it offers, so that who cannot meet a bound is told without a look at its items.
+    Column("offers_copy", Boolean, comment="A blueprint's copy; null where an older release read it, and of no copy"),
+    Column("offers_rolled", Boolean, comment="Something that a mutaplasmid made; null likewise"),
+    Column("most_runs", Integer, comment="The most of any it offers; null if none has any"),
+    Column("most_material_efficiency", SmallInteger, comment="Likewise"),
+    Column("most_time_efficiency", SmallInteger, comment="Likewise"),
     # What it offers is worth at the market, as far as that is known.
     Column("value_buy", Isk),
     Column("value_sell", Isk),
@@ -202,6 +210,21 @@ contracts = Table(
         "date_issued",
         "contract_id",
         postgresql_where=text(f"{LISTED} AND contains_ship"),
+    ),
+    # What few offer, and people look for by numbers that are known of the item alone.
+    Index(
+        "ix_contracts_live_copies",
+        "date_issued",
+        "contract_id",
+        postgresql_include=[*MOST, "price", "type", "date_expired"],
+        postgresql_where=text(f"{LISTED} AND offers_copy"),
+    ),
+    Index(
+        "ix_contracts_live_rolled",
+        "date_issued",
+        "contract_id",
+        postgresql_include=["price", "type", "date_expired"],
+        postgresql_where=text(f"{LISTED} AND offers_rolled"),
     ),
     # A thirty-second of them, in no order that means anything: what estimates are made from. With all that lists are
     # filtered by, but for facets, which may be too long: so a sample is read from a few pages.
@@ -307,32 +330,4 @@ bids = Table(
     instant("date_bid"),
     PrimaryKeyConstraint("contract_id", "bid_id"),
     comment="Bids on auctions; who bids is not public",
-)
-
-dynamic_items = Table(
-    "dynamic_items",
-    metadata,
-    Column("item_id", BigInteger, primary_key=True, autoincrement=False),
-    Column("type_id", BigInteger, nullable=False),
-    Column("state", Text, nullable=False, server_default=text("'wanted'")),
-    Column("attempts", SmallInteger, nullable=False, server_default=text("0")),
-    instant("due_at", nullable=True),
-    Column("error", Text),
-    Column("source_type_id", BigInteger, comment="The type it was before it was mutated"),
-    Column("mutator_type_id", BigInteger, comment="The mutaplasmid"),
-    Column("created_by", BigInteger),
-    CheckConstraint("state IN ('wanted', 'stored', 'failed')", name="state"),
-    Index(None, "due_at", postgresql_where=text("state = 'wanted'")),
-    comment="Abyssal items: read once, for they never change",
-)
-
-dynamic_item_attributes = Table(
-    "dynamic_item_attributes",
-    metadata,
-    Column("item_id", BigInteger, nullable=False),
-    Column("attribute_id", Integer, nullable=False),
-    Column("value", Double, nullable=False),
-    PrimaryKeyConstraint("item_id", "attribute_id"),
-    Index(None, "attribute_id", "value"),
-    comment="What was rolled",
 )

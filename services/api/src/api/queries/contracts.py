@@ -7,6 +7,7 @@ from typing import Any
 from api.cursors import Position
 from api.queries import filters, shown
 from api.queries.arguments import Arguments
+from api.queries.counting import NO_OUTLOOK, Outlook, Reach
 from api.queries.coverage import COVERAGE, COVERED, Covered
 from api.queries.filters import Branch
 from api.queries.search import Search, Tier, with_ids
@@ -17,6 +18,19 @@ from api.schemas.contracts import ContractQuery, Sort
 STRETCH = """
 SELECT c.contract_id, c.type, {key} AS key FROM {source} c
  WHERE {filters} AND {condition} ORDER BY {order} LIMIT {most}
+"""
+FEWEST_WALKED, MOST_WALKED = 4_000, 40_000
+"""Contracts that are tried one after the other where it is doubtful whether a page is among them: as many as looking up
+all that may be in the list has units of the planner's, so that either takes about as long."""
+WALK = """
+SELECT c.contract_id, c.type, {key} AS key
+  FROM (SELECT * FROM contracts c WHERE {indexed} AND {condition} ORDER BY {order} LIMIT {walked}) c
+ WHERE {filters} ORDER BY {order} LIMIT {most}
+"""
+# OFFSET 0: sorted when all are found, not found in the order of an index that most of them are not in.
+ALL = """
+SELECT * FROM (SELECT c.contract_id, c.type, {key} AS key FROM contracts c WHERE {filters} AND {condition} OFFSET 0) c
+ ORDER BY {order_of_found} LIMIT {most}
 """
 MERGED = "SELECT * FROM ({branches}) AS found ORDER BY {order} LIMIT {most}"
 PASSED = "/* contracts.passed */ SELECT count(*) FROM ({stretch}) AS passed"
@@ -62,9 +76,16 @@ class Page:
         return [each.contract_id for each in self.found]
 
 
-async def page_of(connection: Any, query: ContractQuery, search: Search | None, position: Position | None) -> Page:
-    """The page at `position` of the list that `query` asks for."""
-    read = await _read(connection, query, search, position)
+async def page_of(
+    connection: Any,
+    query: ContractQuery,
+    search: Search | None,
+    position: Position | None,
+    outlook: Outlook = NO_OUTLOOK,
+    offering: Sequence[int] | None = None,
+) -> Page:
+    """The page at `position` of the list that `query` asks for; `outlook` and `offering` only say how to find it."""
+    read = await _read(connection, query, search, position, outlook, offering)
     page, more = read[: query.most], len(read) > query.most
     backwards = position is not None and position.backwards
     if not page:
@@ -89,14 +110,22 @@ async def shown_of(
     return row["items"], Covered.told_by(row)
 
 
-async def _read(connection: Any, query: ContractQuery, search: Search | None, position: Position | None) -> list[Found]:
+async def _read(
+    connection: Any,
+    query: ContractQuery,
+    search: Search | None,
+    position: Position | None,
+    outlook: Outlook,
+    offering: Sequence[int] | None,
+) -> list[Found]:
     """The contracts of the page, and one more if there is one. Another part is only begun when one was too short."""
     found: dict[int, Found] = {}
     wanted, skipped = query.most + 1, query.skipped
     arguments = Arguments()
     # By relevance each part is itself a part of what is searched for.
     asked = query.model_copy(update={"q": None}) if query.sorted_by is Sort.RELEVANCE else query
-    branches = filters.branches(asked, arguments, search)
+    branches = filters.branches(asked, arguments, search, offering)
+    indexed = filters.indexed(asked, arguments)
     anew = arguments.planned_anew()
     for stretch in stretches(parts_of(query, search), position, arguments, descending=query.descending):
         most = arguments.place(skipped + wanted - len(found))
@@ -104,7 +133,13 @@ async def _read(connection: Any, query: ContractQuery, search: Search | None, po
         if tier is not None and tier.ids == []:
             continue
         told = f"{tier.condition(arguments)} AND {anew}" if tier else anew
-        statement = _statement(branches, stretch, told, f"{most}::bigint")
+        if outlook.reach is Reach.DOUBTFUL and not skipped:
+            walked = min(max(FEWEST_WALKED, int(outlook.cost or 0)), MOST_WALKED)
+            walk = _walk(branches[0], indexed, stretch, told, f"{most}::bigint", walked)
+            rows = await _fetch(connection, arguments, f"/* contracts.walk */ {walk}")
+            if len(rows) >= wanted - len(found):
+                return [*found.values(), *_found(rows, stretch)]
+        statement = _statement(branches, stretch, told, f"{most}::bigint", sort=outlook.reach is not Reach.NEAR)
         behind = f"OFFSET {arguments.place(skipped)}::bigint" if skipped else ""
         rows = await _fetch(connection, arguments, f"/* contracts.stretch */ {statement} {behind}")
         if skipped and not rows:
@@ -112,11 +147,14 @@ async def _read(connection: Any, query: ContractQuery, search: Search | None, po
             skipped -= passed["count"]
             continue
         skipped = 0
-        for row in rows:
-            found[row["contract_id"]] = Found(row["contract_id"], row["type"], row["key"], stretch.part.number)
+        found |= {each.contract_id: each for each in _found(rows, stretch)}
         if len(found) >= wanted:
             break
     return list(found.values())
+
+
+def _found(rows: Sequence[Any], stretch: Stretch) -> list[Found]:
+    return [Found(row["contract_id"], row["type"], row["key"], stretch.part.number) for row in rows]
 
 
 async def _tier(connection: Any, search: Search | None, tier: Tier | None) -> Tier | None:
@@ -128,8 +166,33 @@ async def _fetch(connection: Any, arguments: Arguments, statement: str) -> Any:
     return await connection.fetch(statement, *used)
 
 
-def _statement(branches: Sequence[Branch], stretch: Stretch, told: str, most: str) -> str:
-    """The first `most` of a stretch. Each branch is in the order of an index, so that a few of each are enough."""
+def _walk(branch: Branch, indexed: str, stretch: Stretch, told: str, most: str, walked: int) -> str:
+    """Those of the first `most` of a stretch that are among the next contracts in the list's order."""
+    return WALK.format(
+        key=stretch.part.key or "NULL::int",
+        indexed=indexed,
+        condition=stretch.condition,
+        order=stretch.order,
+        walked=walked,
+        filters=f"{branch.condition} AND {told}",
+        most=most,
+    )
+
+
+def _statement(branches: Sequence[Branch], stretch: Stretch, told: str, most: str, *, sort: bool) -> str:
+    """The first `most` of a stretch. Each branch is in the order of an index, so that a few of each are enough.
+
+    With `sort` it is the only branch, all of it is found, whatever the order, and then sorted.
+    """
+    if sort:
+        (branch,) = branches
+        return ALL.format(
+            key=stretch.part.key or "NULL::int",
+            filters=branch.condition,
+            condition=f"{stretch.condition} AND {told}",
+            order_of_found=stretch.order_of_found,
+            most=most,
+        )
     each = [
         STRETCH.format(
             key=stretch.part.key or "NULL::int",

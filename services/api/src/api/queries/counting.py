@@ -3,8 +3,9 @@
 import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
-from typing import Any
+from dataclasses import dataclass, field, replace
+from enum import Enum, auto
+from typing import Any, Final
 
 import orjson
 
@@ -28,6 +29,9 @@ MOST_TOLD = 1_000
 LOOKED_UP = ("contract_items", "contract_words")
 MANY = 64
 """Of a sample's: a list of so many is not counted exactly, for that would not be quick."""
+NEAR_PART, FAR_PART = 0.02, 0.004
+"""If that part of a sample is in a list, a page of it is found among the next few thousand contracts; if less than that
+other one is, a page is not to be found by trying one after the other."""
 ONE_OF = 32
 """Of so many live contracts, one stands in the index `ix_contracts_live_sample`."""
 
@@ -56,10 +60,11 @@ SELECT c.type, count(*) FILTER (WHERE {where}) AS n, count(*) AS sampled,
        (SELECT reltuples FROM pg_class WHERE oid = '{among}'::regclass) AS among
   FROM {sample} AS c GROUP BY c.type
 """
-EXCLUDED = """
+LIMITED = f"LIMIT {MOST_EXCLUDED} + 1"
+EXCLUDED = f"""
 /* counting.excluded */
-SELECT count(*) FROM (SELECT FROM contracts c WHERE {where} AND {anew} LIMIT {most} + 1) AS counted
-"""
+SELECT count(*) FROM (SELECT FROM contracts c WHERE {{where}} AND {{anew}} {LIMITED}) AS counted
+"""  # noqa: S608 - constants
 
 
 _TOTAL_COST = re.compile(r"cost=[0-9.]+\.\.([0-9.]+)")
@@ -79,14 +84,69 @@ class Counted:
 
 @dataclass(frozen=True, slots=True)
 class Sample:
-    """What is estimated by a sample, and of how many contracts in it."""
+    """What is estimated by a sample, of how many contracts in it, and how many of each type those are."""
 
     counted: Counted
     found: int
+    sampled: int
+    by_type: Mapping[str, int] = field(default_factory=dict)
+
+    def part(self, types: Sequence[str]) -> float:
+        """Of all contracts, those that are found and of these types, or of any if none is named."""
+        found = Counted(self.by_type, exact=False).total(types)
+        return found / self.sampled if self.sampled else 0.0
+
+
+class Reach(Enum):
+    """Where in the order of a list the contracts of a page are to be looked for."""
+
+    NEAR = auto()
+    """Whatever comes next is likely one of them, or the planner knows better."""
+    FEW = auto()
+    """They are so few, or so far between, that all are looked up, and sorted."""
+    DOUBTFUL = auto()
+    """Either may be: filters that contradict each other leave nothing, and the planner thinks that they leave much."""
+
+
+@dataclass(frozen=True, slots=True)
+class Outlook:
+    """What is known of a list before it is read."""
+
+    reach: Reach
+    sample: Sample | None = None
+    cost: float | None = None
+    """Of counting it, but for the filter by type of contract."""
+
+
+NO_OUTLOOK: Final = Outlook(Reach.NEAR)
+
+
+async def outlook(connection: Any, query: ContractFilters, offering: Sequence[int] | None) -> Outlook:
+    """What is to be expected of a list of live contracts, by a sample where many are likely, else by the planner."""
+    if query.wanted_state is not State.LIVE or query.q is not None or _is_plain(query):
+        return NO_OUTLOOK
+    lifted = query.model_copy(update={"contract_type": []})
+    sample = await _sampled(connection, lifted, None, offering) if _is_wide(query, None) else None
+    if sample is not None and sample.part(query.contract_type) >= NEAR_PART:
+        return Outlook(Reach.NEAR, sample)
+    arguments = Arguments()
+    cost = await _cost(connection, _by_type(lifted, arguments, None, offering), arguments)
+    if cost <= QUICK:
+        return Outlook(Reach.FEW, sample, cost)
+    sample = sample or await _sampled(connection, lifted, None, offering)
+    # Those that offer something rare stand in an index of their own, in which they are less far between.
+    is_far = sample.part(query.contract_type) < FAR_PART and not (query.is_bpc or query.attributes)
+    return Outlook(Reach.FEW if is_far else Reach.DOUBTFUL, sample, cost)
 
 
 async def counts(
-    connection: Any, query: ContractFilters, search: Search | None, count: Count, whole: list[str] | None
+    connection: Any,
+    query: ContractFilters,
+    search: Search | None,
+    count: Count,
+    whole: list[str] | None,
+    outlook: Outlook = NO_OUTLOOK,
+    offering: Sequence[int] | None = None,
 ) -> str:
     """The counts of the list as JSON text. `whole`: the types of all its contracts, where they are known already."""
     if count is Count.NONE:
@@ -96,21 +156,29 @@ async def counts(
     if _is_plain(query):
         kept = await _kept(connection, query)
         return _told(kept, kept.total(query.contract_type), exact=True)
-    by_type = await _counted(connection, query.model_copy(update={"contract_type": []}), search, count)
+    lifted = query.model_copy(update={"contract_type": []})
+    by_type = await _counted(connection, lifted, search, count, outlook, offering)
     if whole is not None:
         return _told(by_type, len(whole), exact=True)
     if not query.contract_type or by_type.exact or by_type.total(query.contract_type) >= MANY * ONE_OF:
         return _told(by_type, by_type.total(query.contract_type), exact=by_type.exact)
-    asked = await _counted(connection, query, search, count)
+    asked = await _counted(connection, query, search, count, NO_OUTLOOK, offering)
     return _told(by_type, asked.total(), exact=asked.exact)
 
 
-async def excluded(connection: Any, query: ContractFilters, search: Search | None, count: Count, unread: int) -> str:
+async def excluded(
+    connection: Any,
+    query: ContractFilters,
+    search: Search | None,
+    count: Count,
+    unread: int,
+    outlook: Outlook = NO_OUTLOOK,
+) -> str:
     """What the list lacks because it is unknown, as JSON text. `unread`: live contracts whose items are, anywhere."""
     told = []
     for reason in filters.reasons(query):
         none_unread = reason == "items" and unread == 0 and query.wanted_state is State.LIVE
-        number = 0 if none_unread else await _excluded(connection, query, search, count, reason)
+        number = 0 if none_unread else await _excluded(connection, query, search, count, reason, outlook)
         told.append(
             {
                 "because": reason,
@@ -124,16 +192,20 @@ async def excluded(connection: Any, query: ContractFilters, search: Search | Non
 
 
 async def _excluded(
-    connection: Any, query: ContractFilters, search: Search | None, count: Count, reason: str
+    connection: Any, query: ContractFilters, search: Search | None, count: Count, reason: str, outlook: Outlook
 ) -> int | None:
-    """So many, one more than `MOST_EXCLUDED` at most; None where that would take too long."""
+    """So many, one more than `MOST_EXCLUDED` at most; None where that would take too long.
+
+    Where filters leave little, the planner is not believed that so many are soon found.
+    """
     if count is Count.NONE:
         return None
     arguments = Arguments()
     where = filters.excluded(query, reason, arguments, search)
     anew = arguments.planned_anew()
-    statement, used = arguments.used_in(EXCLUDED.format(where=where, anew=anew, most=MOST_EXCLUDED))
-    if count is Count.ESTIMATED and await _cost(connection, statement, used) > QUICK:
+    statement, used = arguments.used_in(EXCLUDED.format(where=where, anew=anew))
+    asked = statement if outlook.reach is Reach.NEAR else statement.replace(LIMITED, "")
+    if count is Count.ESTIMATED and await _cost(connection, asked, used) > QUICK:
         return None
     number: int = await connection.fetchval(statement, *used)
     return number
@@ -150,26 +222,48 @@ async def _kept(connection: Any, query: ContractFilters) -> Counted:
     return Counted({row["type"]: row["n"] for row in rows}, exact=True)
 
 
-async def _counted(connection: Any, query: ContractFilters, search: Search | None, count: Count) -> Counted:
+async def _counted(
+    connection: Any,
+    query: ContractFilters,
+    search: Search | None,
+    count: Count,
+    outlook: Outlook,
+    offering: Sequence[int] | None,
+) -> Counted:
     """By a sample first where many are likely: then the planner, which takes as long, need not be asked."""
-    is_wide = query.wanted_state is State.LIVE and _is_wide(query, search)
-    sample = await _sampled(connection, query, search) if count is Count.ESTIMATED and is_wide else None
-    if sample is not None and (sample.found >= MANY or query.q is not None):
+    sample = outlook.sample
+    if sample is None and count is Count.ESTIMATED and query.wanted_state is State.LIVE and _is_wide(query, search):
+        sample = await _sampled(connection, query, search, offering)
+    if sample is not None and count is Count.ESTIMATED and (sample.found >= MANY or query.q is not None):
         return sample.counted
     if count is Count.ESTIMATED and search is not None and len(search.anywhere.ids or ()) > MOST_TOLD:
         return await _sampled_of_search(connection, query, search)
-    return await _planned(connection, query, search, count, sample)
+    return await _planned(connection, query, search, count, replace(outlook, sample=sample), offering)
 
 
 async def _planned(
-    connection: Any, query: ContractFilters, search: Search | None, count: Count, sample: Sample | None
+    connection: Any,
+    query: ContractFilters,
+    search: Search | None,
+    count: Count,
+    outlook: Outlook,
+    offering: Sequence[int] | None = None,
 ) -> Counted:
     arguments = Arguments()
-    statement = BY_TYPE.format(where=filters.where(query, arguments, search), anew=arguments.planned_anew())
-    if count is Count.ESTIMATED and await _cost(connection, statement, arguments) > QUICK:
-        return (sample or await _sampled(connection, query, search)).counted
+    statement = _by_type(query, arguments, search, offering)
+    if count is Count.ESTIMATED:
+        cost = await _cost(connection, statement, arguments) if outlook.cost is None else outlook.cost
+        if cost > QUICK:
+            return (outlook.sample or await _sampled(connection, query, search, offering)).counted
     rows = await connection.fetch(statement, *arguments)
     return Counted({row["type"]: row["n"] for row in rows}, exact=True)
+
+
+def _by_type(
+    query: ContractFilters, arguments: Arguments, search: Search | None, offering: Sequence[int] | None
+) -> str:
+    where = filters.where(query, arguments, search, offering)
+    return BY_TYPE.format(where=where, anew=arguments.planned_anew())
 
 
 async def _sampled_of_search(connection: Any, query: ContractFilters, search: Search) -> Counted:
@@ -177,7 +271,7 @@ async def _sampled_of_search(connection: Any, query: ContractFilters, search: Se
     ids = search.anywhere.ids or ()
     some = ids[:: -(-len(ids) // SAMPLED_INSIDE)]
     part = replace(search, anywhere=replace(search.anywhere, ids=some))
-    counted = await _planned(connection, query, part, Count.EXACT, None)
+    counted = await _planned(connection, query, part, Count.EXACT, NO_OUTLOOK)
     each = len(ids) / len(some)
     return Counted({name: round(n * each) for name, n in counted.by_type.items()}, exact=False)
 
@@ -189,9 +283,11 @@ def _is_wide(query: ContractFilters, search: Search | None) -> bool:
     return not any(getattr(query, name) for name in NARROW)
 
 
-async def _sampled(connection: Any, query: ContractFilters, search: Search | None) -> Sample:
+async def _sampled(
+    connection: Any, query: ContractFilters, search: Search | None, offering: Sequence[int] | None = None
+) -> Sample:
     arguments = Arguments()
-    where = filters.where(query, arguments, search)
+    where = filters.where(query, arguments, search, offering)
     is_live = query.wanted_state is State.LIVE
     sample, among = (LIVE_SAMPLE, "ix_contracts_live_sample") if is_live else (STORED_SAMPLE, "contracts")
     most = SAMPLED_INSIDE if any(table in where for table in LOOKED_UP) else SAMPLED
@@ -199,12 +295,13 @@ async def _sampled(connection: Any, query: ContractFilters, search: Search | Non
     rows = await connection.fetch(statement, *arguments)
     sampled = sum(row["sampled"] for row in rows)
     if sampled == 0:
-        return Sample(Counted({}, exact=False), 0)
+        return Sample(Counted({}, exact=False), 0, 0)
     # A sample of all that the index holds tells how much that is; of more, PostgreSQL knows from its last analysis.
     among_so_many = sampled if is_live and sampled < most else max(sampled, rows[0]["among"])
     each = among_so_many / sampled * (ONE_OF if is_live else 1)
     counted = Counted({row["type"]: round(row["n"] * each) for row in rows if row["n"]}, exact=False)
-    return Sample(counted, sum(row["n"] for row in rows))
+    found = {row["type"]: row["n"] for row in rows}
+    return Sample(counted, sum(found.values()), sampled, found)
 
 
 async def _cost(connection: Any, statement: str, arguments: Sequence[object]) -> float:

@@ -40,15 +40,23 @@ _KINDS = {
 _UNJUDGED_WITH = {"items": ("items", "rolls", "value")}
 """What rests on its items too."""
 _UNKNOWN = {"system": "c.system_id IS NULL", "items": UNREAD, "value": UNVALUED}
+_MOST = {"runs": "c.most_runs", "me": "c.most_material_efficiency", "te": "c.most_time_efficiency"}
 _OF_ITEMS = {"runs": "o.runs", "me": "o.material_efficiency", "te": "o.time_efficiency"}
 
 
-def where(filters: ContractFilters, arguments: Arguments, search: Search | None = None) -> str:
+def where(
+    filters: ContractFilters,
+    arguments: Arguments,
+    search: Search | None = None,
+    offering: Sequence[int] | None = None,
+) -> str:
     """The filters as one condition on `contracts c`; their values are added to `arguments`. Knows nothing of pages.
 
-    `search` is what `filters.q` means (`search.understand`).
+    `search` is what `filters.q` means (`search.understand`), `offering` who can have what its attributes ask for
+    (`rolls.offering`).
     """
-    return " AND ".join([*_STATES[filters.wanted_state], *_in_any_state(filters, arguments, search)]) or "true"
+    held = [*_in_any_state(filters, arguments, search), *_among(offering, arguments)]
+    return " AND ".join([*_STATES[filters.wanted_state], *held]) or "true"
 
 
 class Branch(NamedTuple):
@@ -58,10 +66,32 @@ class Branch(NamedTuple):
     condition: str
 
 
-def branches(filters: ContractFilters, arguments: Arguments, search: Search | None = None) -> list[Branch]:
+def branches(
+    filters: ContractFilters,
+    arguments: Arguments,
+    search: Search | None = None,
+    offering: Sequence[int] | None = None,
+) -> list[Branch]:
     """The same as `where`, in parts that have no contract in common and for each of which there are indexes."""
-    held = list(_in_any_state(filters, arguments, search))
+    held = [*_in_any_state(filters, arguments, search), *_among(offering, arguments)]
     return [Branch(source, " AND ".join([condition, *held])) for source, condition in _BRANCHES[filters.wanted_state]]
+
+
+def indexed(filters: ContractFilters, arguments: Arguments) -> str:
+    """Which of the filters makes a walk in the list's order the shortest; there is an index of that order for it.
+
+    With anything else beside, the planner would rather look at all and sort.
+    """
+    held = []
+    if filters.attributes:
+        held = ["c.offers_rolled"]
+    elif filters.is_bpc:
+        held = ["c.offers_copy"]
+    elif len(filters.region_id) == 1:
+        held = _one_of("c.region_id", filters.region_id, "bigint", arguments)
+    elif filters.ships_only:
+        held = ["c.contains_ship"]
+    return " AND ".join(["c.delisted_at IS NULL", *held])
 
 
 def reasons(filters: ContractFilters) -> list[str]:
@@ -155,6 +185,9 @@ def _of_items(filters: ContractFilters, arguments: Arguments) -> Iterable[str]:
     # With attributes, the item that has them has to meet all other bounds as well: `_of_rolls` asks that.
     if not filters.attributes:
         research = list(_research(filters, arguments))
+        held += _most(filters, arguments)
+        if filters.is_bpc:
+            held.append("c.offers_copy")
         if research or len(facets) > 1:
             held.append(_offers([*_kinds(filters, arguments), *research]))
     return held
@@ -163,7 +196,18 @@ def _of_items(filters: ContractFilters, arguments: Arguments) -> Iterable[str]:
 def _of_rolls(filters: ContractFilters, arguments: Arguments) -> Iterable[str]:
     """That one item with these attributes is within all other bounds as well."""
     if filters.attributes:
+        yield "c.offers_rolled"
         yield _offers(_bounds(filters, arguments))
+
+
+def _most(filters: ContractFilters, arguments: Arguments) -> list[str]:
+    """What no contract is without that offers an item within the bounds."""
+    least = {column: getattr(filters, f"{name}_min") for name, column in _MOST.items()}
+    return [f"{column} >= {arguments.place(end)}::int" for column, end in least.items() if end is not None]
+
+
+def _among(contract_ids: Sequence[int] | None, arguments: Arguments) -> list[str]:
+    return [] if contract_ids is None else [f"c.contract_id = ANY({arguments.place(contract_ids)}::bigint[])"]
 
 
 def _rolls_unread(filters: ContractFilters, arguments: Arguments) -> str:

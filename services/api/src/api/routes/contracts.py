@@ -10,6 +10,7 @@ from api.problems import InvalidRequestError, problems
 from api.queries import contracts as queries
 from api.queries import counting
 from api.queries.known import shows_what_it_names, unknown_values
+from api.queries.rolls import offering
 from api.queries.search import understand
 from api.query_route import QueryRoute
 from api.schemas.base import BIGINT
@@ -34,7 +35,9 @@ async def list_contracts(query: Annotated[ContractQuery, Query()], connection: R
     # One moment for all of it: what is counted is what is listed, and as old as it is said to be.
     async with connection.moment():
         search = None if query.q is None else await understand(connection, query.q)
-        page = await queries.page_of(connection, query, search, position)
+        offers = await offering(connection, query)
+        outlook = await counting.outlook(connection, query, offers)
+        page = await queries.page_of(connection, query, search, position, outlook, offers)
         # What is found proves that there is whatever it was asked for by.
         if not (page.found and shows_what_it_names(query)):
             unknown = await unknown_values(connection, query)
@@ -47,8 +50,8 @@ async def list_contracts(query: Annotated[ContractQuery, Query()], connection: R
             next_cursor=_cursor(page.after, query),
             prev_cursor=_cursor(page.before, query),
             as_of=covered.as_of,
-            counts=await counting.counts(connection, query, search, query.count, whole),
-            excluded=await counting.excluded(connection, query, search, query.count, covered.unread),
+            counts=await counting.counts(connection, query, search, query.count, whole, outlook, offers),
+            excluded=await counting.excluded(connection, query, search, query.count, covered.unread, outlook),
             coverage=covered.regions,
             understood="null" if search is None else orjson.dumps({"corrected": search.corrected}).decode(),
         )

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, NamedTuple
 
 from ingestor.esi.models import PublicItem
 
@@ -61,6 +61,16 @@ class Summary:
     items_requested: int
     blueprint: Blueprint | None
     packaged_volume: float | None
+    offers_copy: bool
+    most: "Most"
+
+
+class Most(NamedTuple):
+    """The most of any item on offer, each by itself; None if no item has such."""
+
+    runs: int | None
+    material_efficiency: int | None
+    time_efficiency: int | None
 
 
 def names_of(type_ids: Sequence[int], facts: Mapping[int, TypeFacts]) -> tuple[str, ...]:
@@ -80,6 +90,8 @@ def summarise(items: Sequence[PublicItem], facts: Mapping[int, TypeFacts]) -> Su
         items_requested=len(requested),
         blueprint=_blueprint(offered, facts),
         packaged_volume=_packaged_volume(offered, facts),
+        offers_copy=any(is_copy(item) for item in offered),
+        most=_most(offered),
     )
 
 
@@ -130,6 +142,14 @@ def _research(item: PublicItem) -> tuple[bool, int | None, int | None, int | Non
     copy = is_copy(item)
     runs = item.runs if copy and item.runs is not None and item.runs >= 0 else None
     return copy, item.material_efficiency, item.time_efficiency, runs
+
+
+def _most(offered: Sequence[PublicItem]) -> Most:
+    return Most(
+        max((item.runs for item in offered if item.runs is not None), default=None),
+        max((item.material_efficiency for item in offered if item.material_efficiency is not None), default=None),
+        max((item.time_efficiency for item in offered if item.time_efficiency is not None), default=None),
+    )
 
 
 def _packaged_volume(offered: Sequence[PublicItem], facts: Mapping[int, TypeFacts]) -> float | None:

@@ -16,30 +16,51 @@ from ingestor.stores import timers
 
 ItemKey = tuple[int, int]
 """item_id and type_id."""
+Offered = tuple[int, int, int]
+"""item_id, type_id and the contract that offers it."""
 
 BLUEPRINT = 9
 IS_DYNAMIC = f"t.meta_group_id = {ABYSSAL} AND g.group_id <> {MUTAPLASMIDS} AND g.category_id <> {BLUEPRINT}"
 """The meta group holds mutaplasmids (eve-ref #1086) and a blueprint of one too, which nobody rolls."""
 
+_OFFERED_AGAIN = """
+ON CONFLICT (item_id) DO UPDATE
+   SET contract_ids = ARRAY(SELECT unnest(d.contract_ids) UNION SELECT unnest(excluded.contract_ids))
+ WHERE NOT d.contract_ids @> excluded.contract_ids
+"""
+"""One after the other where several offer it at once, so that none is forgotten."""
+
 WANT = f"""
 /* dynamic_items.want */
-INSERT INTO dynamic_items (item_id, type_id, due_at)
-SELECT DISTINCT ON (w.item_id) w.item_id, w.type_id, now()
-  FROM unnest($1::bigint[], $2::bigint[]) AS w (item_id, type_id)
+INSERT INTO dynamic_items AS d (item_id, type_id, due_at, contract_ids)
+SELECT w.item_id, min(w.type_id), now(), array_agg(DISTINCT w.contract_id)
+  FROM unnest($1::bigint[], $2::bigint[], $3::bigint[]) AS w (item_id, type_id, contract_id)
   JOIN types t USING (type_id) JOIN groups g USING (group_id)
  WHERE {IS_DYNAMIC}
- ORDER BY w.item_id
-ON CONFLICT DO NOTHING
-"""  # noqa: S608 - a constant of this module
+ GROUP BY w.item_id ORDER BY w.item_id
+{_OFFERED_AGAIN}
+"""  # noqa: S608 - constants of this module
 
 WANT_HELD = text(f"""
 /* dynamic_items.want_held: for when more types are known to be dynamic than before */
-INSERT INTO dynamic_items (item_id, type_id, due_at)
-SELECT DISTINCT ON (i.item_id) i.item_id, i.type_id, now()
+INSERT INTO dynamic_items AS d (item_id, type_id, due_at, contract_ids)
+SELECT i.item_id, min(i.type_id), now(), array_agg(DISTINCT i.contract_id)
   FROM contract_items i JOIN types t USING (type_id) JOIN groups g USING (group_id)
  WHERE {IS_DYNAMIC} AND i.is_included AND i.item_id IS NOT NULL
- ORDER BY i.item_id
-ON CONFLICT DO NOTHING
+ GROUP BY i.item_id ORDER BY i.item_id
+{_OFFERED_AGAIN}
+""")  # noqa: S608 - constants of this module
+
+TELL_HELD = text(f"""
+/* dynamic_items.tell_held: before the items are, and in the order in which everybody locks contracts */
+WITH offering AS MATERIALIZED (
+  SELECT contract_id FROM contracts
+   WHERE offers_rolled IS NOT TRUE AND contract_id IN (
+     SELECT i.contract_id FROM contract_items i JOIN types t USING (type_id) JOIN groups g USING (group_id)
+      WHERE {IS_DYNAMIC} AND i.is_included AND i.item_id IS NOT NULL)
+   ORDER BY contract_id FOR NO KEY UPDATE
+)
+UPDATE contracts SET offers_rolled = true WHERE contract_id IN (SELECT contract_id FROM offering)
 """)  # noqa: S608 - a constant of this module
 
 RENEW = text("""
@@ -78,15 +99,16 @@ UPDATE dynamic_items d SET state = p.state, attempts = p.attempts, error = p.err
 """
 
 
-async def want(connection: AsyncConnection, rows: Sequence[ItemKey]) -> None:
-    """Ask for the rolls of those of `rows`, offered items, that are dynamic; what is known or wanted stays as it is."""
+async def want(connection: AsyncConnection, rows: Sequence[Offered]) -> None:
+    """Ask for the rolls of those of `rows` that are dynamic, and note who offers them; what is known stays as it is."""
     if rows:
         raw = await asyncpg_connection(connection)
-        await raw.execute(WANT, [item_id for item_id, _ in rows], [type_id for _, type_id in rows])
+        await raw.execute(WANT, *map(list, zip(*rows, strict=True)))
 
 
 async def want_held(connection: AsyncConnection) -> None:
     """Ask for the rolls of every item that any contract offers, as far as they are not known."""
+    await connection.execute(TELL_HELD)
     await connection.execute(WANT_HELD)
 
 

@@ -23,7 +23,7 @@ from ingestor.esi.models import PublicItem
 from ingestor.stores import dynamic_items, sql, timers, valuing, words
 
 LARGEST_FACET = 2**31 - 1
-SUMMARY_COLUMNS, POSTPONE_COLUMNS = 17, 5
+SUMMARY_COLUMNS, POSTPONE_COLUMNS = 22, 5
 """How many arrays the two statements take."""
 
 WANTED_OF = text("""
@@ -107,7 +107,7 @@ class ItemStore:
         ]
         await raw.copy_records_to_table("contract_items", records=records, columns=sql.ITEM_COLUMNS)
         await self._summarise(raw, new)
-        rolled = [item for of in new for item in of.rolled]
+        rolled = [(item_id, type_id, of.entry.contract_id) for of in new for item_id, type_id in of.rolled]
         if rolled:
             await dynamic_items.want(connection, rolled)
 
@@ -243,6 +243,9 @@ def _summary_row(of: Described) -> tuple[object, ...]:
         summary.packaged_volume,
         *worth,
         f"{{{','.join(map(str, of.facets))}}}",
+        summary.offers_copy,
+        bool(of.rolled),
+        *summary.most,
     )
 
 
