@@ -12,8 +12,10 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from api.problems import InvalidRequestError
 from api.queries.arguments import Arguments
+from api.queries.contracts import page_of
 from api.queries.search import LIMITS, Limits, Search, understand
 from api.queries.spelling import is_two_mistakes_away, nearest, one_mistake_away
+from api.schemas.contracts import ContractQuery, Sort
 from common.database import asyncpg_connection
 from common.words import words_of
 from ingestor.esi.models import Name
@@ -182,6 +184,30 @@ async def test_what_is_found_is_what_brute_force_finds_in_the_same_tiers(
             }, q
             some += bool(expected)
     assert some > 75
+
+
+async def test_a_page_is_the_same_however_many_are_tried_told_or_looked_up_by_day(
+    connection: AsyncConnection, rows: MarketRows
+) -> None:
+    rng = dice(8)
+    await market(connection, rows, rng, 80)
+    raw = await asyncpg_connection(connection)
+    await raw.execute("UPDATE contracts SET date_issued = date_issued - contract_id % 17 * interval '13 hours'")
+    await indexing.index(connection, range(1, 81))
+    scattered = replace(LIMITS, fewest=0, balance=0, sample=1, fewest_of_sample=0, dense=2)
+    seen = 0
+
+    for number in range(100):
+        order = ("asc", "desc")[number % 2]
+        query = ContractQuery(q=asked(rng), sort=Sort.RELEVANCE, order=order, limit=1 + number % 5)
+        ways = [await understand(raw, query.q or "", limits) for limits in (LIMITS, scattered)]
+        position, left = None, 4
+        while left:
+            told, by_day = [await page_of(raw, query, way, position) for way in ways]
+            assert (by_day.found, by_day.after) == (told.found, told.after), query.q
+            seen += len(told.found)
+            position, left = told.after, left - 1 if told.after else 0
+    assert seen > 100
 
 
 @pytest.mark.parametrize(

@@ -78,8 +78,9 @@ class MarketRows:
         record = {"record_id": new_id().int % 2**62, "quantity": 1, "is_included": offered, **columns}
         await self._insert(tables.contract_items, {"contract_id": contract_id, "type_id": type_id, **record})
         await self.execute(FACETS, contract_id=contract_id)
-        await self.execute(OFFERED)
-        await self.execute(OFFERED_BY)
+        await self.execute(f"{OFFERED} AND c.contract_id = :contract_id", contract_id=contract_id)
+        if "item_id" in columns:
+            await self.execute(OFFERED_BY)
 
     async def rolls(self, item_id: int, attributes: Mapping[int, float], **columns: Any) -> None:
         """What a mutaplasmid made of an item; still wanted without `attributes`."""

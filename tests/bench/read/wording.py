@@ -9,6 +9,7 @@ from typing import Any, Final
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from common.database import asyncpg_connection
+from common.words import ISSUED
 from ingestor.domain import lexemes
 from ingestor.domain.summary import names_of
 from ingestor.stores import indexing, words
@@ -28,7 +29,8 @@ JOIN: Final = f"""
 INSERT INTO contract_words (contract_id, words)
 SELECT c.contract_id, array_to_tsvector(
          coalesce(i.words, '{{}}') || coalesce(t.words, '{{}}') || p.words
-         || coalesce(h.words, '{{}}') || coalesce(k.words, '{{}}'))
+         || coalesce(h.words, '{{}}') || coalesce(k.words, '{{}}')
+         || ARRAY['{ISSUED}' || ((c.date_issued AT TIME ZONE 'UTC')::date - date '0001-01-01' + 1)])
   FROM (SELECT *, {ENDS} FROM contracts) c JOIN seed.copies m USING (contract_id)
        LEFT JOIN seed.words_of_items i ON i.contract_id = m.seed_id
        LEFT JOIN seed.words_of_titles t ON t.title = c.title

@@ -6,16 +6,19 @@ What a contract is found by stands as lexemes in `contract_words.words`:
 |---|---|
 | `=drake` | a word of what the contract is about: its title, and what it offers first |
 | `#raven_navy_issue` | all of the name of what it offers first |
+| `@739215` | the day on which it was issued, by its number in Python's calendar |
 | `jita` | a word of the other items, of where it starts or is carried to, or of its issuer or their corporation |
 """
 
 import re
 import unicodedata
 from collections.abc import Iterable
+from datetime import date
 from typing import Final
 
 ABOUT: Final = "="
 WHOLE: Final = "#"
+ISSUED: Final = "@"
 
 LONGEST_WORD: Final = 40
 """What a word has beyond that tells it from no other that people write."""
@@ -40,3 +43,8 @@ def _bare(text: str) -> str:
 def whole(words: Iterable[str]) -> str:
     """The lexeme of a name that is made of `words`."""
     return WHOLE + "_".join(words)
+
+
+def issued_on(day: date) -> str:
+    """The lexeme of what was issued on that day, in UTC."""
+    return f"{ISSUED}{day.toordinal()}"

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Any
 
 from api.cursors import Position
@@ -10,9 +11,10 @@ from api.queries.arguments import Arguments
 from api.queries.counting import NO_OUTLOOK, Outlook, Reach
 from api.queries.coverage import COVERAGE, COVERED, Covered
 from api.queries.filters import Branch
-from api.queries.search import Search, Tier, with_ids
+from api.queries.search import Search, Tier, spans, with_ids
 from api.queries.sorting import Stretch, parts_of, stretches
 from api.schemas.base import BIGINT
+from api.schemas.contract_filters import State
 from api.schemas.contracts import ContractQuery, Sort
 
 STRETCH = """
@@ -132,6 +134,12 @@ async def _read(
         tier = await _tier(connection, search, stretch.part.tier)
         if tier is not None and tier.ids == []:
             continue
+        if tier is not None and tier.is_scattered and not skipped and query.wanted_state is State.LIVE:
+            rows = await _day_by_day(connection, branches[0], stretch, tier, position, arguments, wanted - len(found))
+            found |= {each.contract_id: each for each in _found(rows, stretch)}
+            if len(found) >= wanted:
+                break
+            continue
         told = f"{tier.condition(arguments)} AND {anew}" if tier else anew
         if outlook.reach is Reach.DOUBTFUL and not skipped:
             walked = min(max(FEWEST_WALKED, int(outlook.cost or 0)), MOST_WALKED)
@@ -151,6 +159,31 @@ async def _read(
         if len(found) >= wanted:
             break
     return list(found.values())
+
+
+async def _day_by_day(
+    connection: Any,
+    branch: Branch,
+    stretch: Stretch,
+    tier: Tier,
+    position: Position | None,
+    arguments: Arguments,
+    wanted: int,
+) -> list[Any]:
+    """The first `wanted` of a tier: a day's, and so on with twice as many days while that is not enough."""
+    inside = position is not None and position.part == stretch.part.number
+    key = position.key if position is not None and inside else None
+    since = key.astimezone(UTC).date() if isinstance(key, datetime) else None
+    anew = arguments.planned_anew()
+    found: list[Any] = []
+    for days in await spans(connection, newest_first=stretch.direction == "DESC", since=since):
+        told = f"{tier.of_days(days, arguments)} AND {anew}"
+        most = f"{arguments.place(wanted - len(found))}::bigint"
+        statement = _statement([branch], stretch, told, most, sort=True)
+        found += await _fetch(connection, arguments, f"/* contracts.days */ {statement}")
+        if len(found) >= wanted:
+            break
+    return found
 
 
 def _found(rows: Sequence[Any], stretch: Stretch) -> list[Found]:

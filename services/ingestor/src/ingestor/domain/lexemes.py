@@ -1,15 +1,16 @@
 """By which lexemes a contract is found, as `common/words.py` says: a text of them, in which one may stand twice."""
 
 from collections.abc import Iterable, Sequence
+from datetime import date
 from functools import lru_cache
 
-from common.words import ABOUT, whole, words_of
+from common.words import ABOUT, issued_on, whole, words_of
 
 
-def of_listing(title: str | None, names: Iterable[str]) -> str:
-    """What a region's list tells: a title, and names of places and issuers."""
+def of_listing(title: str | None, names: Iterable[str], issued: date | None = None) -> str:
+    """What a region's list tells: a title, names of places and issuers, and the day, in UTC, on which it was issued."""
     about = [ABOUT + word for word in words_of(title)] if title else []
-    return " ".join(filter(None, [*about, of_names(names)]))
+    return " ".join(filter(None, [*about, of_names(names), issued_on(issued) if issued else None]))
 
 
 def of_names(names: Iterable[str]) -> str:

@@ -3,7 +3,7 @@
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any, NamedTuple
 from uuid import UUID
 
@@ -186,12 +186,10 @@ class ContractStore:
             **await words.names_of(raw, {entity_id for row in rows for entity_id in _issuers(row)}),
         }
         for start in range(0, len(rows), words.ROWS_PER_STATEMENT):
-            found = {
-                row.contract_id: of_listing(
-                    row.title, [known[one] for one in (*places[row.contract_id], *_issuers(row)) if one in known]
-                )
-                for row in rows[start : start + words.ROWS_PER_STATEMENT]
-            }
+            found = {}
+            for row in rows[start : start + words.ROWS_PER_STATEMENT]:
+                names = [known[one] for one in (*places[row.contract_id], *_issuers(row)) if one in known]
+                found[row.contract_id] = of_listing(row.title, names, row.date_issued.astimezone(UTC).date())
             await words.add(raw, found)
         await words.meet(raw, [row.title for row in rows])
         await indexing.index(connection, sorted(row["contract_id"] for row in told))

@@ -15,7 +15,8 @@ CONTRACTS_PER_CHUNK = 1_000
 LISTED = """
 /* indexing.listed */
 SELECT contract_id, title, region_id, issuer_id, issuer_corporation_id, start_location_id,
-       CASE WHEN type = 'courier' THEN end_location_id END AS destination
+       CASE WHEN type = 'courier' THEN end_location_id END AS destination,
+       (date_issued AT TIME ZONE 'UTC')::date AS issued
   FROM contracts WHERE contract_id = ANY($1::bigint[]) ORDER BY contract_id
 """
 
@@ -79,9 +80,10 @@ async def _index(connection: AsyncConnection, contract_ids: Sequence[int]) -> No
     known = await words.Places().names(raw, {place for each in ends.values() for place in each if place is not None})
     issuers = await words.names_of(raw, {row[of] for row in listed for of in ("issuer_id", "issuer_corporation_id")})
     found = {}
-    for contract_id, title, _, issuer_id, corporation_id, *_ in listed:
+    for contract_id, title, _, issuer_id, corporation_id, _, _, issued in listed:
         told = [known[place] for place in ends[contract_id] if place in known]
         told += [issuers[entity_id] for entity_id in (issuer_id, corporation_id) if entity_id in issuers]
-        found[contract_id] = f"{lexemes.of_listing(title, told)} {lexemes.of_items(names.get(contract_id, ()))}".strip()
+        of_list = lexemes.of_listing(title, told, issued)
+        found[contract_id] = f"{of_list} {lexemes.of_items(names.get(contract_id, ()))}".strip()
     await words.replace(raw, found)
     await words.meet(raw, [*(row["title"] for row in listed), *issuers.values()])
