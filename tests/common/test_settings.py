@@ -90,6 +90,24 @@ def test_what_is_missing_or_wrong_ends_the_process_and_names_itself(
     assert "s3cret" not in line
 
 
+@pytest.mark.parametrize(("slots", "runs"), [("30", "30"), ("90", None), (None, "7")])
+def test_slots_that_would_be_folded_after_their_runs_are_gone_end_the_scheduler_s_start(
+    slots: str | None, runs: str | None, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("DATABASE_URL", URL)
+    monkeypatch.setenv("KAFKA_BOOTSTRAP_SERVERS", "k:9092")
+    for name, value in (("SLOT_RETENTION_DAYS", slots), ("RETENTION_DAYS", runs)):
+        if value is not None:
+            monkeypatch.setenv(name, value)
+
+    with pytest.raises(SystemExit) as ended:
+        read_settings(SchedulerSettings)
+
+    said = capsys.readouterr().err
+    assert ended.value.code == 2
+    assert f"SLOT_RETENTION_DAYS ({slots or 30}) must be less than RETENTION_DAYS ({runs or 90})" in said
+
+
 def test_a_secret_shows_in_no_representation() -> None:
     settings = DatabaseSettings(database_url=URL, database_password="0ther")
 

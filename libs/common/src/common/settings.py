@@ -132,6 +132,14 @@ class KafkaSettings(Settings):
     kafka_replication_factor: int = Field(1, ge=1, le=10, description="Copies of each partition, when created")
 
 
+class RetentionSettings(Settings):
+    """How long is kept what is over: the ingestor removes by it, and the scheduler folds before that."""
+
+    retention_days: int = Field(
+        90, ge=2, le=3650, description="Days that gone contracts are kept; older ones become price statistics"
+    )
+
+
 RegionIds = Annotated[tuple[int, ...], NoDecode]
 
 

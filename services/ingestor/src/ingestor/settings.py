@@ -3,22 +3,19 @@ from urllib.parse import urlsplit
 
 from pydantic import Field, field_validator, model_validator
 
-from common.settings import DatabaseSettings, KafkaSettings, LogSettings
+from common.settings import DatabaseSettings, KafkaSettings, LogSettings, RetentionSettings
 
 LIVE_HOST = "esi.evetech.net"
 _CONTACT = re.compile(r"[^\s@]+@[^\s@]+\.[^\s@]+|https?://|discord:|eve:", re.IGNORECASE)
 
 
-class IngestorSettings(DatabaseSettings, KafkaSettings, LogSettings):
+class IngestorSettings(DatabaseSettings, KafkaSettings, LogSettings, RetentionSettings):
     """What the ingestor has to know."""
 
     esi_base_url: str = Field(description="The upstream: https://esi.evetech.net, or a simulator's address")
     esi_timeout: float = Field(30.0, gt=0, le=120, description="Seconds one upstream request may take")
     esi_user_agent: str = Field(
         "Freeport/0.1", min_length=1, description="Who asks; CCP wants a contact in it: an e-mail address or a URL"
-    )
-    retention_days: int = Field(
-        90, ge=1, le=3650, description="Days that gone contracts are kept; older ones become price statistics"
     )
     esi_concurrency: int = Field(20, ge=1, le=200, description="Upstream requests under way at once")
 

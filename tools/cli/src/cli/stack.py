@@ -18,7 +18,7 @@ from cli.ports import Port
 from cli.process import Process, at_once
 from cli.settings import TRANQUILITY, StackSettings
 from common.rights import role
-from common.settings import ProvisionSettings
+from common.settings import ProvisionSettings, Settings
 from esi_simulator.settings import SimulatorSettings
 from ingestor.settings import IngestorSettings
 from scheduler.settings import SchedulerSettings
@@ -33,7 +33,11 @@ EMBEDDED_BROKER = {
 }
 """What the embedded broker wants otherwise than Kafka: a group joins in half a session, a fetch sleeps its wait out."""
 
-SERVICES = {"ingestor": IngestorSettings, "scheduler": SchedulerSettings, "api": ApiSettings}
+SERVICES: Mapping[str, type[Settings]] = {
+    "ingestor": IngestorSettings,
+    "scheduler": SchedulerSettings,
+    "api": ApiSettings,
+}
 _PROBE = aiohttp.ClientTimeout(total=2)
 
 
