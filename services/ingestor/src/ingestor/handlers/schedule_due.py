@@ -15,7 +15,7 @@ from ingestor.domain.looks import Looks
 from ingestor.domain.retrying import MAX_RUN_ATTEMPTS
 from ingestor.esi import cache
 from ingestor.esi.precedence import Precedence
-from ingestor.stores.reconciling import Unfinished, idle, put_off, unfinished
+from ingestor.stores.reconciling import Unfinished, come_due, idle, look_after_the_run, unfinished
 from ingestor.stores.runs import Run, RunStore
 
 log = get_logger(__name__)
@@ -70,7 +70,10 @@ class ScheduleDueHandler:
 
     async def _take_up(self, connection: AsyncConnection, dataset: Dataset) -> None:
         """Look at one dataset; what was done meanwhile is not found."""
-        await self._send_again(connection, await put_off(connection, dataset))
+        await self._send_again(connection, await come_due(connection, dataset))
+        backlog = self._backlogs.get(dataset)
+        if backlog is not None and await backlog.waiting(connection):
+            await look_after_the_run(connection, dataset)
         await self._work_off(connection, dataset)
 
     async def _send_again(self, connection: AsyncConnection, left: Unfinished) -> None:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
-from sqlalchemy import Row, func, select
+from sqlalchemy import Interval, Row, bindparam, func, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 from sqlalchemy.sql import text
 
@@ -73,6 +73,15 @@ SELECT NOT EXISTS (
         AND (state IN ('queued', 'running') OR (state = 'failed' AND finished_at > now() - interval '10 minutes')))
 """)
 
+# One that was put off itself ends after its own instant, not before.
+UNDER_WAY = text("""
+/* reconcile.under_way */
+SELECT greatest(min(CASE WHEN state = 'queued' AND started_at IS NOT NULL THEN due_at - now() END), :soon)
+  FROM runs WHERE dataset = :dataset AND state IN ('queued', 'running') HAVING count(*) > 0
+""").bindparams(bindparam("soon", type_=Interval))
+SOON = timedelta(seconds=1)
+"""Between two looks whether the run is over that work has to wait for."""
+
 
 @dataclass(frozen=True, slots=True)
 class Unfinished:
@@ -93,7 +102,7 @@ async def unfinished(connection: AsyncConnection, looks: Looks) -> tuple[Unfinis
     return Unfinished(await _runs(connection, None), await _contracts(connection)), looks.and_one(now)
 
 
-async def put_off(connection: AsyncConnection, dataset: Dataset) -> Unfinished:
+async def come_due(connection: AsyncConnection, dataset: Dataset) -> Unfinished:
     """The work of `dataset` that was put off and has come due; likewise marked."""
     contracts = await _contracts(connection) if dataset is Dataset.ITEMS else {}
     left = Unfinished(await _runs(connection, dataset), contracts)
@@ -105,6 +114,13 @@ async def put_off(connection: AsyncConnection, dataset: Dataset) -> Unfinished:
 async def idle(connection: AsyncConnection, dataset: Dataset) -> bool:
     """Whether no run of `dataset` is under way, and none has failed lately."""
     return bool(await connection.scalar(IDLE, {"dataset": dataset.value}))
+
+
+async def look_after_the_run(connection: AsyncConnection, dataset: Dataset) -> None:
+    """Have somebody look at `dataset` again soon, if a run of it is under way."""
+    pause = await connection.scalar(UNDER_WAY, {"dataset": dataset.value, "soon": SOON})
+    if pause is not None:
+        await timers.put_off(connection, dataset, [pause])
 
 
 async def _runs(connection: AsyncConnection, dataset: Dataset | None) -> list[Row[Any]]:
