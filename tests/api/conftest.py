@@ -5,9 +5,12 @@ import pytest
 import structlog
 from sqlalchemy.ext.asyncio import AsyncEngine
 
+from common.settings import DatabaseSettings
 from common.telemetry import merge_trace
 from support.market_rows import MarketRows
+from support.schedules import Schedules
 from support.served_api import NOWHERE, HostedApi, ServedApi, api_settings, served
+from support.working import at_work
 
 
 @pytest.fixture(autouse=True, scope="session")
@@ -41,6 +44,19 @@ async def stranded() -> AsyncIterator[HostedApi]:
 @pytest.fixture
 def rows(engine: AsyncEngine) -> MarketRows:
     return MarketRows(engine)
+
+
+@pytest.fixture
+def kept(engine: AsyncEngine) -> Schedules:
+    return Schedules(engine)
+
+
+@pytest.fixture
+async def scheduler(engine: AsyncEngine, database: DatabaseSettings, rows: MarketRows) -> AsyncIterator[None]:
+    """A clockwork on the api's database that is known to live."""
+    await rows.beat("scheduler", seconds_ago=-3600)
+    async with at_work(engine, database):
+        yield
 
 
 @pytest.fixture

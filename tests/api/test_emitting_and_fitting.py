@@ -1,6 +1,5 @@
 """What schedules emit and what they ask of upstream, over HTTP."""
 
-from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -10,31 +9,15 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from common.keys import store
 from common.keys.tokens import Scope
 from common.messaging.outbox import Outbox
-from common.settings import DatabaseSettings
 from scheduler.controls import Controls
-from support.market_rows import MarketRows
 from support.schedules import Schedules
 from support.served_api import Reply, ServedApi
-from support.working import at_work
 
 PATH = "/api/v1/schedules"
 PRICES: dict[str, Any] = {"name": "prices", "kind": "interval", "every_seconds": 3600, "dataset": "prices"}
 COMMAND, DUE = "freeport.ingest.requested.v1", "freeport.schedule.due.v1"
 ITEMS = {"type": "freeport.ingest.items.wanted.v1", "data": {"region_id": 10000002, "contract_ids": [1, 2]}}
 EMITTING: dict[str, Any] = {"name": "items", "kind": "interval", "every_seconds": 3600, "emits": ITEMS}
-
-
-@pytest.fixture
-async def scheduler(engine: AsyncEngine, database: DatabaseSettings, rows: MarketRows) -> AsyncIterator[None]:
-    """A clockwork on the api's database that is known to live."""
-    await rows.beat("scheduler", seconds_ago=-3600)
-    async with at_work(engine, database):
-        yield
-
-
-@pytest.fixture
-def kept(engine: AsyncEngine) -> Schedules:
-    return Schedules(engine)
 
 
 @pytest.fixture

@@ -1,7 +1,6 @@
 """Schedules over HTTP, with a scheduler at work behind them."""
 
 import asyncio
-from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -14,7 +13,6 @@ from common.settings import DatabaseSettings
 from common.slots import proof
 from common.tables import schedule_ranges, schedule_slots, schedule_versions
 from scheduler.clockwork import Clockwork
-from support.market_rows import MarketRows
 from support.schedules import Schedules, interval
 from support.served_api import Reply, ServedApi
 from support.working import at_work
@@ -22,19 +20,6 @@ from support.working import at_work
 PATH = "/api/v1/schedules"
 PRICES: dict[str, Any] = {"name": "prices", "kind": "interval", "every_seconds": 3600, "dataset": "prices"}
 HOUR = timedelta(hours=1)
-
-
-@pytest.fixture
-async def scheduler(engine: AsyncEngine, database: DatabaseSettings, rows: MarketRows) -> AsyncIterator[None]:
-    """A clockwork on the api's database that is known to live."""
-    await rows.beat("scheduler", seconds_ago=-3600)
-    async with at_work(engine, database):
-        yield
-
-
-@pytest.fixture
-def kept(engine: AsyncEngine) -> Schedules:
-    return Schedules(engine)
 
 
 async def post(api: ServedApi, path: str, body: Any = None, **more: Any) -> Reply:

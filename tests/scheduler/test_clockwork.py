@@ -29,11 +29,6 @@ from scheduler.stores import schedules as store
 SECOND = timedelta(seconds=1)
 
 
-@pytest.fixture
-def ticking(acting: AsyncEngine, database: DatabaseSettings) -> Clockwork:
-    return Clockwork(acting, Outbox("scheduler"), database)
-
-
 async def add(
     engine: AsyncEngine,
     schedule_id: str = "contracts:1",

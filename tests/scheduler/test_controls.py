@@ -21,32 +21,10 @@ from scheduler.clockwork import Clockwork
 from scheduler.controls import Controls
 from scheduler.handlers.run_told import RunTold, run_told
 from scheduler.settings import SchedulerSettings
-from support.schedules import SWEEP, Schedules, body_of, interval
+from support.schedules import SWEEP, Schedules, asked, body_of, interval
 
 HOUR, MINUTE = timedelta(hours=1), timedelta(minutes=1)
 UPSTREAM = Definition(**SWEEP, kind="upstream", every_seconds=1800, min_seconds=30, max_seconds=3600)
-
-
-@pytest.fixture
-def kept(engine: AsyncEngine) -> Schedules:
-    return Schedules(engine)
-
-
-@pytest.fixture
-def ticking(acting: AsyncEngine, database: DatabaseSettings) -> Clockwork:
-    return Clockwork(acting, Outbox("scheduler"), database)
-
-
-@pytest.fixture
-def controls(acting: AsyncEngine) -> Controls:
-    return Controls(acting, Outbox("scheduler"))
-
-
-async def asked(kept: Schedules, controls: Controls, control: str, body: Any = None, **more: Any) -> Any:
-    """Ask, and return the answer."""
-    request_id = await kept.ask(control, body=body, **more)
-    assert await controls.apply() == 1
-    return await kept.answer(request_id)
 
 
 async def drain(ticking: Clockwork) -> None:

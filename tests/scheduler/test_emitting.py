@@ -4,15 +4,11 @@ from datetime import timedelta
 from typing import Any
 
 import msgspec
-import pytest
-from sqlalchemy.ext.asyncio import AsyncEngine
 
-from common.messaging.outbox import Outbox
-from common.settings import DatabaseSettings
 from common.slots import Definition, Emission, event_id
 from scheduler.clockwork import Clockwork
 from scheduler.controls import Controls
-from support.schedules import Schedules, body_of
+from support.schedules import Schedules, asked, body_of
 
 MINUTE = timedelta(minutes=1)
 ITEMS = "freeport.ingest.items.wanted.v1"
@@ -20,27 +16,6 @@ WANTED: dict[str, Any] = {"region_id": 10000002, "contract_ids": [1, 2]}
 EMITTING = Definition(
     name="x", kind="interval", every_seconds=60, action="emit", emits=Emission(type=ITEMS, data=WANTED)
 )
-
-
-@pytest.fixture
-def kept(engine: AsyncEngine) -> Schedules:
-    return Schedules(engine)
-
-
-@pytest.fixture
-def ticking(acting: AsyncEngine, database: DatabaseSettings) -> Clockwork:
-    return Clockwork(acting, Outbox("scheduler"), database)
-
-
-@pytest.fixture
-def controls(acting: AsyncEngine) -> Controls:
-    return Controls(acting, Outbox("scheduler"))
-
-
-async def asked(kept: Schedules, controls: Controls, control: str, body: Any = None, *scopes: str) -> Any:
-    request_id = await kept.ask(control, body=body, scopes=scopes)
-    assert await controls.apply() == 1
-    return await kept.answer(request_id)
 
 
 async def test_a_slot_emits_its_event_once_with_its_instant_and_the_id_that_the_ledger_shows(
@@ -77,9 +52,9 @@ async def test_what_is_triggered_or_made_up_for_is_emitted_too_and_once(kept: Sc
     now = await kept.now()
     span = {"since": (now - 3 * MINUTE).isoformat(), "until": now.isoformat()}
 
-    triggered = await asked(kept, controls, "trigger", None, "operate")
-    backfilled = await asked(kept, controls, "backfill", span, "operate")
-    again = await asked(kept, controls, "backfill", span, "operate")
+    triggered = await asked(kept, controls, "trigger", None, scopes=["operate"])
+    backfilled = await asked(kept, controls, "backfill", span, scopes=["operate"])
+    again = await asked(kept, controls, "backfill", span, scopes=["operate"])
 
     lines, messages = await kept.lines(), await kept.messages()
     assert (backfilled.result["backfilled"], again.result["backfilled"]) == (len(lines) - 1, 0)
@@ -96,7 +71,7 @@ async def test_what_is_no_command_is_caused_by_operators_only(kept: Schedules, c
     await kept.add(EMITTING)
 
     async def status(control: str, *scopes: str) -> int:
-        return int((await asked(kept, controls, control, None, *scopes)).status)
+        return int((await asked(kept, controls, control, scopes=scopes)).status)
 
     assert [await status(control, "schedules") for control in ("trigger", "resume", "backfill")] == [403] * 3
     assert [await status(control, "schedules") for control in ("pause", "skip_next")] == [200] * 2

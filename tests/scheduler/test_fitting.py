@@ -10,7 +10,6 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from common.events import Dataset, Scope
 from common.ids import new_id
-from common.messaging.outbox import Outbox
 from common.slots import Definition
 from common.tables import coverage, runs, sweeps, upstream_limits
 from scheduler import defaults
@@ -19,16 +18,6 @@ from scheduler.settings import SchedulerSettings
 from support.schedules import Schedules, body_of, interval
 
 PRICES: dict[str, Any] = {"name": "prices", "kind": "interval", "dataset": Dataset.PRICES}
-
-
-@pytest.fixture
-def kept(engine: AsyncEngine) -> Schedules:
-    return Schedules(engine)
-
-
-@pytest.fixture
-def controls(acting: AsyncEngine) -> Controls:
-    return Controls(acting, Outbox("scheduler"))
 
 
 @pytest.fixture

@@ -47,11 +47,6 @@ TIMING = Upstream(fallback=HALF_HOUR, floor=30 * SECOND, cap=timedelta(hours=1))
 
 
 @pytest.fixture
-def ticking(acting: AsyncEngine, database: DatabaseSettings) -> Clockwork:
-    return Clockwork(acting, Outbox("scheduler"), database)
-
-
-@pytest.fixture
 async def fired(engine: AsyncEngine, ticking: Clockwork) -> datetime:
     """A region's schedule whose first slot fired at this instant."""
     await add(engine)

@@ -22,11 +22,6 @@ from support.schedules import Schedules
 SOON = timedelta(milliseconds=300)
 
 
-@pytest.fixture
-def ticking(acting: AsyncEngine, database: DatabaseSettings) -> Clockwork:
-    return Clockwork(acting, Outbox("scheduler"), database)
-
-
 async def come(engine: AsyncEngine, *datasets: str, ago: timedelta = timedelta(seconds=1)) -> None:
     """Timers that are due."""
     async with engine.begin() as connection:

@@ -22,6 +22,7 @@ from common.tables import (
     schedule_versions,
     schedules,
 )
+from scheduler.controls import Controls
 from scheduler.stores import schedules as store
 
 SWEEP: dict[str, Any] = {"name": "a test's", "dataset": Dataset.CONTRACTS, "scope": Scope(region_id=1)}
@@ -131,6 +132,13 @@ class Schedules:
                     finished_at=finished,
                 )
             )
+
+
+async def asked(kept: Schedules, controls: Controls, control: str, body: Any = None, **more: Any) -> Any:
+    """Ask, have it done, and return the answer."""
+    request_id = await kept.ask(control, body=body, **more)
+    assert await controls.apply() == 1
+    return await kept.answer(request_id)
 
 
 def body_of(definition: Definition, **more: Any) -> dict[str, Any]:
