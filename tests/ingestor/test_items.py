@@ -156,6 +156,26 @@ async def test_more_items_than_a_page_holds_are_all_stored(ingestor: Ingestion, 
     assert await ingestor.value("SELECT count(*) FROM contract_items") == len(held[largest])
 
 
+async def test_what_is_known_of_types_is_known_to_the_end_of_a_chunk_also_if_it_grows_old_meanwhile(
+    engine: AsyncEngine,
+) -> None:
+    held = [TRITANIUM, {"record_id": 2, "type_id": 999_999, "quantity": 1, "is_included": True}]
+
+    def described(_: Asked) -> bytes:
+        ingestor.enrichment._facts_until = 0.0
+        return answer({"type_id": 999_999, "group_id": 18, "name": "Newest Ore", "published": True, "volume": 1.0})
+
+    async with (
+        scripted_esi(items_route(lambda _: answer(held), described)) as esi,
+        ingestion(engine, esi.url) as ingestor,
+    ):
+        await listed(ingestor, [1])
+
+        await read(ingestor, 1)
+
+        assert await ingestor.value("SELECT items_state FROM contracts WHERE contract_id = 1") == "stored"
+
+
 async def test_a_type_that_nobody_knew_is_asked_for_once_and_stored(ingestor: Ingestion, esi: SimulatedEsi) -> None:
     held = {int(number): items for number, items in esi.truth(REGION)["items"].items() if len(items) == 1}
     contract_id, (item,) = next(iter(held.items()))

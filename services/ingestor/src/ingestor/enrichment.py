@@ -21,6 +21,8 @@ from ingestor.stores.runs import RunStore
 DEADLINE_SECONDS = 25
 """For a chunk: a batch of them must be through long before the broker takes its consumer for dead (five minutes)."""
 AWAY_SECONDS = 5
+MOST_FACTS = 4_000
+"""Types that facts are kept of while a market is loaded; there are 27,000, and half a kilobyte is kept of each."""
 FACTS_SECONDS = 600.0
 """What is known of types is looked up again after this long; upstream renames some of them, on some days."""
 
@@ -68,8 +70,8 @@ class Enrichment:
         async with self._engine.connect() as connection:
             wanted = await item_rows.wanted_of(connection, contract_ids)
         haul = await self._fetch(wanted, traffic, share)
+        haul.facts = self._at_hand()
         await self._learn_types(haul, traffic, share)
-        haul.facts = self._facts
         return haul
 
     async def store(self, connection: AsyncConnection, haul: Haul, traffic: Traffic) -> None:
@@ -108,7 +110,7 @@ class Enrichment:
 
     async def _learn_types(self, haul: Haul, traffic: Traffic, share: Share) -> None:
         """Types that nobody knew are asked for, once; while upstream cannot say, their contracts are deferred."""
-        unknown = await self._unknown(haul.type_ids())
+        unknown = await self._unknown(haul.facts, haul.type_ids())
         if not unknown:
             return
         try:
@@ -121,17 +123,21 @@ class Enrichment:
             return
         async with self._engine.begin() as connection:
             await learn(connection, found)
-        await self._unknown(set(unknown))
+        await self._unknown(haul.facts, set(unknown))
 
-    async def _unknown(self, type_ids: set[int]) -> list[int]:
-        """Those of `type_ids` that nobody has described; what is known of the others is at hand afterwards."""
-        if time.monotonic() > self._facts_until:
+    def _at_hand(self) -> dict[int, TypeFacts]:
+        """What is known of types, for a chunk to add to. It keeps that to its end, also if others begin anew."""
+        if time.monotonic() > self._facts_until or len(self._facts) > MOST_FACTS:
             self._facts, self._facts_until = {}, time.monotonic() + FACTS_SECONDS
-        unseen = type_ids - self._facts.keys()
+        return self._facts
+
+    async def _unknown(self, facts: dict[int, TypeFacts], type_ids: set[int]) -> list[int]:
+        """Those of `type_ids` that nobody has described; `facts` tell of the others afterwards."""
+        unseen = type_ids - facts.keys()
         if unseen:
             async with self._engine.connect() as connection:
-                self._facts |= await item_rows.facts_of(connection, unseen)
-        return sorted(unseen - self._facts.keys())
+                facts.update(await item_rows.facts_of(connection, unseen))
+        return sorted(unseen - facts.keys())
 
     async def _store(self, connection: AsyncConnection, haul: Haul) -> Settled:
         known = await item_rows.described(connection, haul.read, haul.facts)
