@@ -45,9 +45,9 @@ class _Network:
     def __init__(self, systems: Iterable[int], jumps: Stargates) -> None:
         self._systems = array("q", sorted(set(systems)))
         place_of = {system: place for place, system in enumerate(self._systems)}
-        leads_to: list[set[int]] = [set() for _ in self._systems]
+        leads_to: list[list[int]] = [[] for _ in self._systems]
         for start, end in jumps:
-            leads_to[place_of[start]].add(place_of[end])
+            leads_to[place_of[start]].append(place_of[end])
         self._leads_to = [tuple(ends) for ends in leads_to]
         self._known: OrderedDict[int, array[int]] = OrderedDict()
 

@@ -1,10 +1,12 @@
 """Reading a region's list of public contracts, page by page at once, until the pages agree."""
 
 import asyncio
+from array import array
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
+from typing import Self
 
 from sqlalchemy.ext.asyncio import AsyncEngine
 
@@ -25,6 +27,23 @@ SHEARED_PAUSE_SECONDS = 1.0
 MOST_PAGES = 1_000
 
 
+@dataclass(frozen=True, slots=True)
+class KeptPage:
+    """A page that was merged: the ids and prints of its rows, as bare numbers, for it is kept until the next list."""
+
+    etag: str
+    ids: "array[int]"
+    prints: "array[int]"
+
+    @classmethod
+    def of(cls, etag: str, rows: PageRows) -> Self:
+        return cls(etag, array("q", rows.ids), array("q", rows.prints))
+
+    def rows(self) -> PageRows:
+        """Its rows, all of them known."""
+        return PageRows(tuple(self.ids), tuple(self.prints), ())
+
+
 @dataclass(slots=True)
 class Memory:
     """A region's list as this process has merged it, so that only what differs is read and stored.
@@ -33,11 +52,14 @@ class Memory:
     """
 
     base: datetime | None = None
-    known: dict[int, int] = field(default_factory=dict)
-    pages: dict[str, tuple[str, PageRows]] = field(default_factory=dict)
+    pages: dict[str, KeptPage] = field(default_factory=dict)
     hidden: frozenset[int] = frozenset()
     """What stands by our rows although the list did not have it."""
     uses: int = 0
+
+    def known(self) -> dict[int, int]:
+        """Contracts by the prints of their rows."""
+        return {seen: id_ for page in self.pages.values() for seen, id_ in zip(page.prints, page.ids, strict=True)}
 
 
 @dataclass(slots=True)
@@ -62,9 +84,10 @@ class ListReader:
         Raises `UpstreamRefusedError` for a region ESI does not know and `UpstreamUnavailableError` when it cannot be
         read.
         """
+        known = memory.known()
         for reading in range(SWEEPS):
             await asyncio.sleep(SHEARED_PAUSE_SECONDS if reading else 0)
-            sweep = _Sweep(self._engine, self._esi, region_id, memory, traffic)
+            sweep = _Sweep(self._engine, self._esi, region_id, memory, known, traffic)
             pages = await sweep.pages(conditional=reading < SWEEPS - 1)
             fault = shear(pages) if pages else "a page vanished while the others were read"
             if pages and fault is None:
@@ -72,22 +95,32 @@ class ListReader:
             log.info("list is sheared", region_id=region_id, fault=fault)
         if not pages:
             raise UpstreamUnavailableError("the list kept changing while it was read")
-        stood = frozenset(memory.known.values()) | memory.hidden
+        stood = frozenset(known.values()) | memory.hidden
         listing = assemble(region_id, pages, base=memory.base, stood=stood if memory.base else frozenset())
-        return Reading(listing, sweep.answers, sweep.memory())
+        return Reading(listing, sweep.answers, Memory(pages=sweep.read))
 
 
 class _Sweep:
     """One reading of all pages."""
 
-    def __init__(self, engine: AsyncEngine, esi: EsiClient, region_id: int, memory: Memory, traffic: Traffic) -> None:
+    def __init__(
+        self,
+        engine: AsyncEngine,
+        esi: EsiClient,
+        region_id: int,
+        memory: Memory,
+        known: Mapping[int, int],
+        traffic: Traffic,
+    ) -> None:
         self._engine = engine
         self._esi = esi
         self._path = f"/contracts/public/{region_id}"
-        self._memory = memory
+        self._kept = memory.pages
+        self._known = known
         self._traffic = traffic
         self._validators: dict[str, Validators] = {}
-        self._read: dict[str, tuple[str, PageRows]] = {}
+        self.read: dict[str, KeptPage] = {}
+        """What is to be remembered once this is merged."""
         self.answers: dict[str, Answer] = {}
 
     async def pages(self, *, conditional: bool) -> list[Page]:
@@ -105,13 +138,6 @@ class _Sweep:
         others = [task.result() for task in tasks]
         return [] if None in others else [first, *(page for page in others if page is not None)]
 
-    def memory(self) -> Memory:
-        """What is to be remembered once this is merged."""
-        known: dict[int, int] = {}
-        for _, rows in self._read.values():
-            known.update(zip(rows.prints, rows.ids, strict=True))
-        return Memory(known=known, pages=self._read)
-
     async def _page(self, number: int) -> Page | None:
         """One page; None when it is past the end, which happens to the last one while others are read."""
         of = key(self._path, {"page": str(number)})
@@ -128,12 +154,12 @@ class _Sweep:
                 return None
             if answer.status != 200:  # noqa: PLR2004
                 raise UpstreamRefusedError(answer.status, answer.error())
-            rows = read_rows(answer.body, self._memory.known)
+            rows = read_rows(answer.body, self._known)
             self.answers[of] = answer
         assert rows is not None
         etag = answer.headers.get("ETag") or (validators.etag if validators else None)
         if not rows.rejected:
-            self._read[of] = (etag or "", rows.all_known())  # remembered for as long as nothing newer is read
+            self.read[of] = KeptPage.of(etag or "", rows)
         return Page(
             _generation(answer, validators),
             answer.fresh_for,
@@ -153,12 +179,12 @@ class _Sweep:
         """The rows that a 304 speaks of; None when it speaks of another body, or that body is gone."""
         if not validators.confirmed_by(answer):
             return None
-        etag, rows = self._memory.pages.get(of, (None, None))
-        if rows is not None and etag == validators.etag:
-            return rows.all_known()
+        kept = self._kept.get(of)
+        if kept is not None and kept.etag == validators.etag:
+            return kept.rows()
         async with self._engine.connect() as connection:
             body = (await cache.bodies(connection, [of])).get(of)
-        return None if body is None else read_rows(body, self._memory.known)
+        return None if body is None else read_rows(body, self._known)
 
 
 def _generation(answer: Answer, kept: Validators | None) -> datetime:

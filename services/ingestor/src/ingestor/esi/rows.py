@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import msgspec
 
@@ -28,9 +28,6 @@ class PageRows:
     prints: tuple[int, ...]
     new: tuple[PublicContract, ...]
     rejected: int = 0
-
-    def all_known(self) -> "PageRows":
-        return replace(self, new=())
 
 
 def read_rows(body: bytes, known: Mapping[int, int]) -> PageRows:

@@ -4,6 +4,7 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
+from itertools import chain
 from typing import Any, NamedTuple
 from uuid import UUID
 
@@ -205,7 +206,7 @@ class ContractStore:
         await raw.execute(sql.CREATE_LISTING)
         await raw.execute(sql.INDEX_LISTING)
         await raw.copy_records_to_table(
-            "listing", records=[_record(row) for row in listing.rows], columns=sql.LISTING_COLUMNS
+            "listing", records=(_record(row) for row in listing.rows), columns=sql.LISTING_COLUMNS
         )
         await raw.execute("ANALYZE listing")
 
@@ -232,9 +233,8 @@ class ContractStore:
         told: Sequence[Any],
         gone: Sequence[Any],
     ) -> None:
-        rows = {row.contract_id: row for row in listing.rows}
-        region_id = listing.region_id
-        listed = [_listed(rows[row["contract_id"]], region_id) for row in added]
+        rows, region_id = {row.contract_id: row for row in listing.rows}, listing.region_id
+        listed = (_listed(rows[row["contract_id"]], region_id) for row in added)  # of a first load all rows are new
         changed = [_changed(rows[row["contract_id"]], region_id, row) for row in told]
         delisted = [
             ContractDelisted(
@@ -246,7 +246,7 @@ class ContractStore:
             for row in gone
         ]
         await changes.note(connection, [*changed, *delisted])
-        await self._outbox.write(connection, [*listed, *changed, *delisted])
+        await self._outbox.write(connection, chain(listed, changed, delisted))
 
 
 @dataclass(frozen=True, slots=True)
