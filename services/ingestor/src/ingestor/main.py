@@ -26,6 +26,7 @@ from ingestor.esi.limits import SharedLimits
 from ingestor.handlers.ingest_requested import IngestRequestedHandler
 from ingestor.handlers.items_wanted import ItemsWantedHandler
 from ingestor.handlers.schedule_due import ScheduleDueHandler
+from ingestor.memory import give_back_what_is_free
 from ingestor.settings import IngestorSettings
 from ingestor.stores import indexing, universe
 from ingestor.stores.items import ItemStore
@@ -118,4 +119,5 @@ async def load_universe(engine: AsyncEngine) -> None:
 
 
 def main() -> None:
+    give_back_what_is_free()
     service.run(serve)
