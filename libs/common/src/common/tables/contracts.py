@@ -59,6 +59,9 @@ AND price >= 0.1 * least(value_sell, value_average) AND least(value_sell, value_
 """Which listed contracts are deals, by rules that `GET /contracts/deals` explains. An index is made of just these, so
 that those who fail do not have to be passed over, however many they are."""
 
+ASKED = "type = 'item_exchange' AND composition = 'single' AND items_state = 'stored' AND price > 0::numeric"
+"""Which contracts tell what is asked for a type: of the only one that they offer, which is their first facet."""
+
 MOST = ("most_runs", "most_material_efficiency", "most_time_efficiency")
 
 GROUP_FACET, CATEGORY_FACET = 1_000_000_000, 2_000_000_000
@@ -235,6 +238,8 @@ contracts = Table(
         postgresql_where=text(f"{LISTED} AND contract_id % 32::bigint = 0"),
     ),
     Index("ix_contracts_facets", "facets", postgresql_using="gin", postgresql_where=text("delisted_at IS NULL")),
+    # What is and was asked for a type, by contracts of nothing else.
+    Index("ix_contracts_asked", text("(facets[1])"), "delisted_at", postgresql_where=text(ASKED)),
     Index("ix_contracts_deals", text(DEAL_RATIO), "contract_id", postgresql_where=text(DEAL)),
     Index(
         "ix_contracts_couriers",

@@ -10,6 +10,7 @@ from typing import Any
 from api.queries.arguments import Arguments
 from api.queries.pricing import IS_COPY
 from api.schemas.type_prices import PriceQuery
+from common.tables.contracts import ASKED
 
 # Exact, and to the cent as the ingestor rounds: half to even. `tenths` of the way from the lowest price to the highest.
 _QUANTILE = """
@@ -32,20 +33,25 @@ _ENTRY = """
 _AMOUNTS = "'lowest', lowest, 'p10', p10, 'median', median, 'p90', p90"
 _ORDER = "region_id, is_blueprint_copy, material_efficiency, time_efficiency, runs"
 
+SINGLE = f"c.facets[1] = {{type_id}} AND {ASKED}"
+"""All it offers is of the type, and nothing is asked for but a price. There is an index of just these."""
+
 PRICES = """
 /* types.prices */
 WITH span AS MATERIALIZED (
     SELECT coalesce({before}::date, (now() AT TIME ZONE 'UTC')::date + 1) AS until
+), told AS MATERIALIZED (
+    SELECT contract_id, region_id, price, outcome, delisted_at FROM contracts c
+     WHERE {single} AND {here} AND c.delisted_at IS NULL AND c.date_expired > now()
+    UNION ALL
+    SELECT contract_id, region_id, price, outcome, delisted_at FROM contracts c
+     WHERE {single} AND {here}
+       AND c.delisted_at >= (SELECT (until - {days}::int)::timestamp AT TIME ZONE 'UTC' FROM span)
+       AND c.delisted_at < (SELECT until::timestamp AT TIME ZONE 'UTC' FROM span)
 ), held AS (
     SELECT c.contract_id, c.region_id, c.price, c.outcome, (c.delisted_at AT TIME ZONE 'UTC')::date AS day,
            i.type_id, i.quantity, i.is_included, i.material_efficiency, i.time_efficiency, i.runs, {is_copy} AS is_copy
-      FROM contracts c JOIN contract_items i USING (contract_id)
-     WHERE c.contract_id IN (SELECT contract_id FROM contract_items WHERE type_id = {type_id} AND is_included)
-       AND c.type = 'item_exchange' AND c.items_state = 'stored' AND c.price > 0
-       AND c.composition = 'single' AND {here}
-       AND CASE WHEN c.delisted_at IS NULL THEN c.date_expired > now()
-                ELSE c.delisted_at >= (SELECT (until - {days}::int)::timestamp AT TIME ZONE 'UTC' FROM span)
-                     AND c.delisted_at < (SELECT until::timestamp AT TIME ZONE 'UTC' FROM span) END
+      FROM told c JOIN contract_items i USING (contract_id)
 ), offers AS (
     SELECT region_id, day, price, coalesce(outcome = 'accepted', false) AS accepted, sum(quantity) AS units,
            bool_or(is_copy) AS is_blueprint_copy,
@@ -89,11 +95,13 @@ SELECT json_build_object(
 async def prices(connection: Any, type_id: int, query: PriceQuery) -> str | None:
     """What is asked for the type now, and was by day, region and research; None if there is no such type."""
     arguments = Arguments()
+    placed = f"{arguments.place(type_id)}::bigint"
     here = "true"
     if query.region_id:
         here = f"c.region_id = ANY({arguments.place(query.region_id)}::bigint[])"
     statement = PRICES.format(
-        type_id=f"{arguments.place(type_id)}::bigint",
+        single=SINGLE.format(type_id=placed),
+        type_id=placed,
         before=arguments.place(query.before),
         days=arguments.place(query.days),
         here=here,
