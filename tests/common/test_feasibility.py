@@ -17,11 +17,12 @@ from common.slots import (
     Demand,
     Emission,
     Known,
+    Load,
+    Overdraft,
     asks_upstream,
     balances,
     delay,
     densest,
-    overdrafts,
     slots_of,
 )
 from common.slots.costs import ESTIMATES, ROUTES
@@ -42,6 +43,21 @@ def cron(expression: str, **more: Any) -> Definition:
 
 def demand(schedule_id: str, definition: Definition, requests: float = 400, route: str = ORDERS, **more: Any) -> Demand:
     return Demand(schedule_id, definition, [Cost(route, requests)], **more)
+
+
+def overdrafts(
+    budgets: Sequence[Budget],
+    candidate: Demand,
+    others: Sequence[Demand],
+    *,
+    before: Demand | None = None,
+    now: datetime,
+) -> list[Overdraft]:
+    load = Load(budgets, now=now)
+    for each in others:
+        load.tell(each.schedule_id, each)
+        load.put(each.schedule_id, each.schedule_id)
+    return load.overdrafts(candidate, before=before)
 
 
 def most_due(definition: Definition, seconds: int, *, over: timedelta) -> int:
@@ -170,6 +186,27 @@ def test_alike_schedules_cost_what_as_many_single_ones_do() -> None:
     (each, *_) = balances(BUDGETS, [demand(name, every(60), 7) for name in "abc"], now=NOW)
 
     assert together.wanted == each.wanted == 3 * 15 * 14
+
+
+@given(st.lists(st.tuples(st.sampled_from("abcd"), st.sampled_from([None, 1, 7, 60, 900])), max_size=12))
+def test_a_load_that_was_changed_finds_what_one_finds_that_is_made_anew(changes: list[tuple[str, int | None]]) -> None:
+    load = Load(BUDGETS, now=NOW)
+    standing: dict[str, int] = {}
+    for schedule_id, seconds in changes:
+        standing.pop(schedule_id, None)
+        load.drop(schedule_id)
+        if seconds is not None:
+            standing[schedule_id] = seconds
+            load.tell(seconds, demand("", every(seconds), 50))
+            load.put(schedule_id, seconds)
+        candidate = demand("a", every(20), 50)
+        beside = [demand(each, every(every_), 50) for each, every_ in standing.items() if each != "a"]
+        (orders, *_) = balances(BUDGETS, [*beside, candidate], now=NOW)
+
+        found = load.overdrafts(candidate)
+
+        assert [each.balance.wanted for each in found] == ([] if orders.fits else [orders.wanted])
+        assert all(each.share.wanted == 45 * 100 for each in found)
 
 
 # What runs cost

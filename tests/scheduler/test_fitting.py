@@ -10,6 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from common.events import Dataset, Scope
 from common.ids import new_id
+from common.messaging.outbox import Outbox
 from common.slots import Definition
 from common.tables import coverage, runs, sweeps, upstream_limits
 from scheduler import defaults
@@ -80,6 +81,25 @@ async def test_of_two_that_fit_alone_and_not_together_the_second_is_refused(
     assert await controls.apply() == 2
 
     assert [(await kept.answer(each)).status for each in both] == [201, 409]
+
+
+async def test_what_another_replica_changed_since_counts(kept: Schedules, acting: AsyncEngine) -> None:
+    one, other = (Controls(acting, Outbox("scheduler")) for _ in range(2))
+
+    async def status(controls: Controls, control: str, name: str, body: Any = None) -> int:
+        request_id = await kept.ask(control, name, body)
+        await controls.apply()
+        return int((await kept.answer(request_id)).status)
+
+    assert await status(one, "create", "first", body_of(prices(100))) == 201
+    assert await status(other, "create", "second", body_of(prices(100))) == 409
+    assert await status(other, "pause", "first") == 200
+    assert await status(one, "create", "second", body_of(prices(100))) == 201
+    assert await status(other, "resume", "first") == 409
+    assert await status(other, "delete", "second") == 204
+    assert await status(one, "resume", "first") == 200
+    assert await status(other, "replace", "first", body_of(prices(900))) == 200
+    assert await status(one, "create", "second", body_of(prices(100))) == 201
 
 
 async def test_what_rests_asks_for_nothing_until_it_is_resumed(kept: Schedules, ask: Any) -> None:

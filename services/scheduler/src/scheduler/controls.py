@@ -1,6 +1,7 @@
 """What operators ask of schedules is done here: each request with its answer in one transaction, in order."""
 
 from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
 from dataclasses import replace as replaced
 from datetime import datetime, timedelta
 from http import HTTPStatus
@@ -17,7 +18,7 @@ from common.logs import get_logger
 from common.messaging.outbox import Outbox
 from common.slots import Definition, delay, faults, slots_of, upstream_of
 from scheduler import backfilling, firing
-from scheduler.fitting import refusal
+from scheduler.fitting import Fitting
 from scheduler.stores import claiming, requests, schedules
 from scheduler.stores.claiming import Claimed, Line
 from scheduler.stores.requests import Answer, Request
@@ -28,12 +29,20 @@ log = get_logger(__name__)
 TICK = timedelta(microseconds=1)
 
 
+@dataclass(frozen=True, slots=True)
+class Means:
+    """What controls are done with."""
+
+    outbox: Outbox
+    fitting: Fitting
+
+
 class Controls:
     """Does what operators ask for; of several replicas one at a time."""
 
     def __init__(self, engine: AsyncEngine, outbox: Outbox) -> None:
         self._engine = engine
-        self._outbox = outbox
+        self._means = Means(outbox, Fitting())
 
     async def apply(self) -> int:
         """Answer every request that waits, and return how many there were."""
@@ -78,12 +87,12 @@ class Controls:
 
     async def _do(self, connection: AsyncConnection, request: Request) -> Answer:
         if request.control == "create":
-            return await create(connection, request)
+            return await create(connection, self._means, request)
         claimed, unreadable = await claiming.claim_one(connection, request.schedule_id)
         if claimed is None and unreadable is None:
             return Answer(404, f"There is no schedule {request.schedule_id}")
         if claimed is None:
-            return await _mend(connection, request, unreadable or "")
+            return await _mend(connection, self._means, request, unreadable or "")
         if request.if_version is not None and request.if_version != claimed.version:
             return Answer(412, f"The schedule has changed since: it is at version {claimed.version}")
         if request.control in CAUSING and not _may_cause(request, claimed.definition):
@@ -92,18 +101,18 @@ class Controls:
         return (
             Answer(422, f"there is no control {request.control}")
             if control is None
-            else await control(connection, self._outbox, claimed, request)
+            else await control(connection, self._means, claimed, request)
         )
 
 
-async def create(connection: AsyncConnection, request: Request) -> Answer:
+async def create(connection: AsyncConnection, means: Means, request: Request) -> Answer:
     """Store a schedule that begins now."""
     moment = await schedules.now(connection)
     definition = _definition(request.body)
     wrong = faults(definition, now=moment)
     if wrong:
         return Answer(422, errors=wrong)
-    refused = None if request.body.get("paused") else await refusal(connection, request, definition)
+    refused = None if request.body.get("paused") else await means.fitting.refusal(connection, request, definition)
     if refused is not None:
         return refused
     upcoming = _first(request.schedule_id, definition, moment)
@@ -112,7 +121,7 @@ async def create(connection: AsyncConnection, request: Request) -> Answer:
     return Answer(201)
 
 
-async def replace(connection: AsyncConnection, outbox: Outbox, claimed: Claimed, request: Request) -> Answer:
+async def replace(connection: AsyncConnection, means: Means, claimed: Claimed, request: Request) -> Answer:
     """Let a new definition govern from now on; what came before is decided by the old one first."""
     moment = claimed.standing.now
     definition = _definition(request.body)
@@ -120,13 +129,13 @@ async def replace(connection: AsyncConnection, outbox: Outbox, claimed: Claimed,
     if wrong:
         return Answer(422, errors=wrong)
     paused = request.body.get("paused", claimed.standing.paused)
-    refused = None if paused else await _crowding(connection, claimed, request, definition)
+    refused = None if paused else await _crowding(connection, means, claimed, request, definition)
     if refused is not None:
         return refused
     if definition == claimed.definition:
         await schedules.change(connection, request.schedule_id, **_state(request.body))
         return Answer()
-    settled = await firing.settle(connection, outbox, claimed)
+    settled = await firing.settle(connection, means.outbox, claimed)
     upcoming = _upcoming(settled, definition)
     await schedules.replace(
         connection, request.schedule_id, definition, upcoming, from_at=moment + TICK, **_state(request.body)
@@ -134,34 +143,34 @@ async def replace(connection: AsyncConnection, outbox: Outbox, claimed: Claimed,
     return Answer()
 
 
-async def delete(connection: AsyncConnection, outbox: Outbox, claimed: Claimed, request: Request) -> Answer:
+async def delete(connection: AsyncConnection, means: Means, claimed: Claimed, request: Request) -> Answer:
     """Delete it; slots that have come and are not decided do not fire any more, but are on record."""
     resting = replaced(claimed, standing=replaced(claimed.standing, paused=True))
     if resting.standing.buffered is not None:
-        await firing.release(connection, outbox, [resting])
-    await firing.settle(connection, outbox, resting)
+        await firing.release(connection, means.outbox, [resting])
+    await firing.settle(connection, means.outbox, resting)
     await schedules.remove(connection, request.schedule_id, from_at=claimed.standing.now + TICK)
     return Answer(204)
 
 
-async def pause(connection: AsyncConnection, outbox: Outbox, claimed: Claimed, request: Request) -> Answer:
+async def pause(connection: AsyncConnection, means: Means, claimed: Claimed, request: Request) -> Answer:
     """Fire nothing from now on, also not what has come and is not decided."""
-    del outbox, claimed
+    del means, claimed
     await schedules.change(connection, request.schedule_id, paused=True, **_note(request.body))
     return Answer()
 
 
-async def resume(connection: AsyncConnection, outbox: Outbox, claimed: Claimed, request: Request) -> Answer:
+async def resume(connection: AsyncConnection, means: Means, claimed: Claimed, request: Request) -> Answer:
     """Fire again from the next slot on; those that came meanwhile stay skipped."""
-    refused = await _crowding(connection, claimed, request, claimed.definition)
+    refused = await _crowding(connection, means, claimed, request, claimed.definition)
     if refused is not None:
         return refused
-    await firing.settle(connection, outbox, claimed)
+    await firing.settle(connection, means.outbox, claimed)
     await schedules.change(connection, request.schedule_id, paused=False, note=request.body.get("note"))
     return Answer()
 
 
-async def trigger(connection: AsyncConnection, outbox: Outbox, claimed: Claimed, request: Request) -> Answer:
+async def trigger(connection: AsyncConnection, means: Means, claimed: Claimed, request: Request) -> Answer:
     """Fire now, also a paused schedule, whatever is under way."""
     standing = claimed.standing
     run_id = new_id() if standing.causes_runs else None
@@ -170,34 +179,39 @@ async def trigger(connection: AsyncConnection, outbox: Outbox, claimed: Claimed,
     if not recorded:  # a slot of the schedule's own in this very microsecond
         return Answer(409, "A slot came just now")
     await claiming.move_on(connection, [firing.out_of_turn(claimed, line)])
-    await outbox.write(connection, [firing.told(claimed, line)])
+    await means.outbox.write(connection, [firing.told(claimed, line)])
     ids = {"run_id": str(run_id) if run_id else None, "event_id": str(line.event_id)}
     return Answer(result={"slot_at": standing.now.isoformat(), **ids})
 
 
-async def skip_next(connection: AsyncConnection, outbox: Outbox, claimed: Claimed, request: Request) -> Answer:
+async def skip_next(connection: AsyncConnection, means: Means, claimed: Claimed, request: Request) -> Answer:
     """Let the next slot pass."""
-    del outbox
+    del means
     if claimed.standing.next_slot_at is None:
         return Answer(409, "No slot is to come")
     await schedules.change(connection, request.schedule_id, skip_next=True)
     return Answer(result={"slot_at": claimed.standing.next_slot_at.isoformat()})
 
 
-CONTROLS: Mapping[str, Callable[[AsyncConnection, Outbox, Claimed, Request], Awaitable[Answer]]] = {
+async def backfill(connection: AsyncConnection, means: Means, claimed: Claimed, request: Request) -> Answer:
+    """Make up for slots of the past."""
+    return await backfilling.backfill(connection, means.outbox, claimed, request)
+
+
+CONTROLS: Mapping[str, Callable[[AsyncConnection, Means, Claimed, Request], Awaitable[Answer]]] = {
     "replace": replace,
     "delete": delete,
     "pause": pause,
     "resume": resume,
     "trigger": trigger,
     "skip_next": skip_next,
-    "backfill": backfilling.backfill,
+    "backfill": backfill,
 }
 CAUSING = frozenset({"resume", "trigger", "backfill"})
 """Controls after which a slot fires that would not have."""
 
 
-async def _mend(connection: AsyncConnection, request: Request, fault: str) -> Answer:
+async def _mend(connection: AsyncConnection, means: Means, request: Request, fault: str) -> Answer:
     """A schedule that cannot be read can be replaced or deleted, and nothing else."""
     moment = await schedules.now(connection)
     if request.control == "delete":
@@ -209,7 +223,7 @@ async def _mend(connection: AsyncConnection, request: Request, fault: str) -> An
     wrong = faults(definition, now=moment)
     if wrong:
         return Answer(422, errors=wrong)
-    refused = None if request.body.get("paused", True) else await refusal(connection, request, definition)
+    refused = None if request.body.get("paused", True) else await means.fitting.refusal(connection, request, definition)
     if refused is not None:
         return refused
     upcoming = _first(request.schedule_id, definition, moment + TICK)
@@ -220,11 +234,11 @@ async def _mend(connection: AsyncConnection, request: Request, fault: str) -> An
 
 
 async def _crowding(
-    connection: AsyncConnection, claimed: Claimed, request: Request, definition: Definition
+    connection: AsyncConnection, means: Means, claimed: Claimed, request: Request, definition: Definition
 ) -> Answer | None:
     """Why `definition` cannot take the place of what is at work now, if it cannot."""
     before = None if claimed.standing.paused else claimed.definition
-    return None if definition == before else await refusal(connection, request, definition, before=before)
+    return None if definition == before else await means.fitting.refusal(connection, request, definition, before=before)
 
 
 def _may_cause(request: Request, definition: Definition) -> bool:

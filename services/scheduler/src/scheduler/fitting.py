@@ -1,5 +1,7 @@
 """Refusing schedules that would ask for more than upstream grants. Decided here, where one is decided at a time."""
 
+import asyncio
+from datetime import datetime, timedelta
 from typing import Any
 
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -7,37 +9,86 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from common import upstream_costs
 from common.database import asyncpg_connection
 from common.logs import get_logger
-from common.slots import Definition, Overdraft, Share, asks_upstream, balances, overdrafts
+from common.slots import EPOCH, Budget, Definition, Load, Overdraft, Share, asks_upstream, balances
+from common.upstream_costs import Picture
 from scheduler.stores.requests import Answer, Request
 
 log = get_logger(__name__)
 
 NAMED = 5
 """Other schedules that a refusal names."""
+LEARNED_FOR = timedelta(minutes=10)
+"""What half of thirty runs took changes slowly, and to learn it of ten thousand schedules takes a second."""
+OVERLAP = timedelta(seconds=30)
+"""What was changed by the clock before we looked may have been committed after."""
+BREATH = 200
+"""Schedules that are taken in before slots have their turn."""
 
 
-async def refusal(
-    connection: AsyncConnection, request: Request, definition: Definition, *, before: Definition | None = None
-) -> Answer | None:
-    """Why the schedule cannot be at work beside the others; None if it can, or is forced to.
+class Fitting:
+    """Weighs schedules against what upstream grants.
 
-    One that asks for no more than `before`, as it was at work until now, is never refused.
+    What the others ask for is remembered, and what has changed of it is read before each decision; what their runs cost
+    is learned anew every ten minutes.
     """
-    if request.body.get("force") or not asks_upstream(definition):
-        return None
-    picture = await upstream_costs.picture(
-        await asyncpg_connection(connection), without=request.schedule_id, beside=definition
-    )
-    found = overdrafts(
-        picture.budgets,
-        picture.demand(request.schedule_id, definition),
-        picture.demands,
-        before=None if before is None else picture.demand(request.schedule_id, before),
-        now=picture.now,
-    )
-    if not found:
-        return None
-    return Answer(409, _words(found), result={"budgets": [_arithmetic(each) for each in found]})
+
+    def __init__(self) -> None:
+        self._load = Load([], now=EPOCH)
+        self._budgets: list[Budget] = []
+        self._learned = self._as_of = EPOCH
+        self._steady: dict[tuple[Any, ...], Definition] = {}
+
+    async def refusal(
+        self, connection: AsyncConnection, request: Request, definition: Definition, *, before: Definition | None = None
+    ) -> Answer | None:
+        """Why the schedule cannot be at work beside the others; None if it can, or is forced to.
+
+        One that asks for no more than `before`, as it was at work until now, is never refused.
+        """
+        if request.body.get("force") or not asks_upstream(definition):
+            return None
+        raw = await asyncpg_connection(connection)
+        picture = await upstream_costs.alone(raw, definition)
+        await self._catch_up(raw, picture)
+        found = self._load.overdrafts(
+            picture.demand(request.schedule_id, definition),
+            before=None if before is None else picture.demand(request.schedule_id, before),
+        )
+        if not found:
+            return None
+        return Answer(409, _words(found), result={"budgets": [_arithmetic(each) for each in found]})
+
+    async def _catch_up(self, raw: Any, picture: Picture) -> None:
+        since: datetime | None = self._as_of - OVERLAP
+        costs = None
+        if self._budgets != list(picture.budgets) or picture.now - self._learned > LEARNED_FOR:
+            since, costs = None, await upstream_costs.alone(raw, None)
+            self._load, self._steady = Load(picture.budgets, now=picture.now), {}
+            self._budgets, self._learned = list(picture.budgets), picture.now
+        rows, deleted = await upstream_costs.changed(raw, since)
+        for schedule_id in deleted:
+            self._load.drop(schedule_id)
+        for number, row in enumerate(rows):
+            await self._take_in(raw, row, costs)
+            if number % BREATH == 0:
+                await asyncio.sleep(0)
+        for kind, definition in self._steady.items():
+            self._load.tell(kind, picture.demand("", definition))
+        self._as_of = picture.now
+
+    async def _take_in(self, raw: Any, row: Any, costs: Picture | None) -> None:
+        kind = upstream_costs.kind_of(row)
+        if row["at_work"] and not self._load.knows(kind):
+            definition = upstream_costs.definition_of(row)
+            if definition is not None:
+                known = costs or await upstream_costs.alone(raw, definition)
+                self._load.tell(kind, known.demand("", definition))
+                if definition.action == "reconcile":
+                    self._steady[kind] = definition
+        if row["at_work"] and self._load.knows(kind):
+            self._load.put(row["schedule_id"], kind)
+        else:
+            self._load.drop(row["schedule_id"])
 
 
 async def warn(connection: AsyncConnection) -> None:

@@ -10,16 +10,15 @@ from common.slots.feasibility import (
     Balance,
     Budget,
     Demand,
-    Overdraft,
     Share,
     balances,
     densest,
-    overdrafts,
 )
 from common.slots.folding import Folded, Old, Range, fold, proof
 from common.slots.governing import Governed, span_of, spans
 from common.slots.interval import EPOCH, Interval, first_now
 from common.slots.jitter import delay
+from common.slots.load import Load, Overdraft
 from common.slots.once import Once
 from common.slots.slots import Slots
 from common.slots.upstream import Upstream, latest
@@ -47,6 +46,7 @@ __all__ = [
     "Interval",
     "Kind",
     "Known",
+    "Load",
     "Meant",
     "Old",
     "Once",
@@ -68,7 +68,6 @@ __all__ = [
     "fold",
     "latest",
     "meant_by",
-    "overdrafts",
     "proof",
     "slots_of",
     "span_of",

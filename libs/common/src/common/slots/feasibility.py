@@ -89,45 +89,17 @@ class Balance:
         return self.wanted <= self.budget.allowed
 
 
-@dataclass(frozen=True, slots=True)
-class Overdraft:
-    """A budget that does not do for one schedule beside the others."""
-
-    balance: Balance
-    share: Share
-
-    @property
-    def others(self) -> Sequence[Share]:
-        return [share for share in self.balance.shares if share is not self.share]
-
-
 def balances(budgets: Sequence[Budget], demands: Iterable[Demand], *, now: datetime) -> list[Balance]:
     """What is wanted of each of `budgets`, and of those that all else falls under."""
     demands = list(demands)
-    all_budgets = [*budgets, UNGROUPED, ERRORS]
-    return [_balance(budget, [_share(each, budget, budgets, now) for each in demands]) for budget in all_budgets]
+    return [
+        balance_of(budget, [share_of(each, budget, budgets, now) for each in demands]) for budget in all_of(budgets)
+    ]
 
 
-def overdrafts(
-    budgets: Sequence[Budget],
-    candidate: Demand,
-    others: Iterable[Demand],
-    *,
-    before: Demand | None = None,
-    now: datetime,
-) -> list[Overdraft]:
-    """The budgets that do not do once `candidate` is at work beside the others.
-
-    One of which `candidate` takes no more than `before`, as it was, is not among them: others are to blame for it.
-    """
-    found = []
-    for balance in balances(budgets, [*others, candidate], now=now):
-        share = _share(candidate, balance.budget, budgets, now)
-        taken = 0 if before is None else _share(before, balance.budget, budgets, now).wanted
-        if share.wanted > taken and not balance.fits:
-            own = next(each for each in balance.shares if each == share)
-            found.append(Overdraft(balance, own))
-    return found
+def all_of(budgets: Sequence[Budget]) -> list[Budget]:
+    """Beside `budgets` those that all else falls under."""
+    return [*budgets, UNGROUPED, ERRORS]
 
 
 def densest(definition: Definition, seconds: int, *, lifetime_seconds: float | None = None, now: datetime) -> int:
@@ -149,12 +121,14 @@ def densest(definition: Definition, seconds: int, *, lifetime_seconds: float | N
     return ceil(width / period)
 
 
-def _balance(budget: Budget, shares: Sequence[Share]) -> Balance:
+def balance_of(budget: Budget, shares: Sequence[Share]) -> Balance:
+    """What shares of a budget come to."""
     taking = sorted((share for share in shares if share.wanted), key=lambda share: (-share.wanted, share.schedule_id))
     return Balance(budget, sum(share.wanted for share in taking), taking)
 
 
-def _share(demand: Demand, budget: Budget, budgets: Sequence[Budget], now: datetime) -> Share:
+def share_of(demand: Demand, budget: Budget, budgets: Sequence[Budget], now: datetime) -> Share:
+    """What a demand takes of one of `budgets`, or of what all else falls under, in its densest window."""
     costs = [cost for cost in demand.costs if _counts(cost, budget, budgets)]
     if not costs:
         return Share(demand.schedule_id, demand.alike, 0, 0.0, 0)
