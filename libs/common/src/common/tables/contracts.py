@@ -206,8 +206,16 @@ contracts = Table(
     # What few contracts have in common. Of what many have, the next one is near, in any order.
     Index("ix_contracts_live_issuer_id", "issuer_id", postgresql_where=text(LISTED)),
     Index("ix_contracts_live_issuer_corporation_id", "issuer_corporation_id", postgresql_where=text(LISTED)),
-    Index("ix_contracts_live_place", "system_id", "start_location_id", postgresql_where=text(LISTED)),
-    Index("ix_contracts_live_unsafe", "security", postgresql_where=text(f"{LISTED} AND security <> 'high'::text")),
+    # With all else that is known of the place, so that what cannot be at one place is seen without a contract.
+    Index("ix_contracts_live_place", "system_id", "start_location_id", "region_id", postgresql_where=text(LISTED)),
+    Index(
+        "ix_contracts_live_unsafe",
+        "security",
+        "region_id",
+        "system_id",
+        "start_location_id",
+        postgresql_where=text(f"{LISTED} AND security <> 'high'::text"),
+    ),
     Index(
         "ix_contracts_live_ships",
         "date_issued",

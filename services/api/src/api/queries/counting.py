@@ -32,6 +32,8 @@ MANY = 64
 NEAR_PART, FAR_PART = 0.02, 0.004
 """If that part of a sample is in a list, a page of it is found among the next few thousand contracts; if less than that
 other one is, a page is not to be found by trying one after the other."""
+FEW = 2_000
+"""Of an exact count: so many contracts are all looked up for a page."""
 ONE_OF = 32
 """Of so many live contracts, one stands in the index `ix_contracts_live_sample`."""
 
@@ -116,16 +118,25 @@ class Outlook:
     sample: Sample | None = None
     cost: float | None = None
     """Of counting it, but for the filter by type of contract."""
+    counted: Counted | None = None
+    """Exactly, but for that filter."""
 
 
 NO_OUTLOOK: Final = Outlook(Reach.NEAR)
 
 
-async def outlook(connection: Any, query: ContractFilters, offering: Sequence[int] | None) -> Outlook:
-    """What is to be expected of a list of live contracts, by a sample where many are likely, else by the planner."""
+async def outlook(connection: Any, query: ContractFilters, count: Count, offering: Sequence[int] | None) -> Outlook:
+    """What is to be expected of a list of live contracts, by a sample where many are likely, else by the planner.
+
+    Whoever asks for an exact count is answered by that.
+    """
     if query.wanted_state is not State.LIVE or query.q is not None or _is_plain(query):
         return NO_OUTLOOK
     lifted = query.model_copy(update={"contract_type": []})
+    if count is Count.EXACT:
+        counted = await _planned(connection, lifted, None, count, NO_OUTLOOK, offering)
+        few = counted.total(query.contract_type) <= FEW
+        return Outlook(Reach.FEW if few else Reach.NEAR, counted=counted)
     sample = await _sampled(connection, lifted, None, offering) if _is_wide(query, None) else None
     if sample is not None and sample.part(query.contract_type) >= NEAR_PART:
         return Outlook(Reach.NEAR, sample)
@@ -157,7 +168,7 @@ async def counts(
         kept = await _kept(connection, query)
         return _told(kept, kept.total(query.contract_type), exact=True)
     lifted = query.model_copy(update={"contract_type": []})
-    by_type = await _counted(connection, lifted, search, count, outlook, offering)
+    by_type = outlook.counted or await _counted(connection, lifted, search, count, outlook, offering)
     if whole is not None:
         return _told(by_type, len(whole), exact=True)
     if not query.contract_type or by_type.exact or by_type.total(query.contract_type) >= MANY * ONE_OF:

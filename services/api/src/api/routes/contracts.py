@@ -36,7 +36,7 @@ async def list_contracts(query: Annotated[ContractQuery, Query()], connection: R
     async with connection.moment():
         search = None if query.q is None else await understand(connection, query.q)
         offers = await offering(connection, query)
-        outlook = await counting.outlook(connection, query, offers)
+        outlook = await counting.outlook(connection, query, query.count, offers)
         page = await queries.page_of(connection, query, search, position, outlook, offers)
         # What is found proves that there is whatever it was asked for by.
         if not (page.found and shows_what_it_names(query)):
