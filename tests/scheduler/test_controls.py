@@ -363,8 +363,11 @@ async def test_a_backfill_that_is_too_long_or_makes_no_sense_is_refused(kept: Sc
         body = {"since": (now + since).isoformat(), "until": (now + until).isoformat(), "dry_run": True, **more}
         return await asked(kept, controls, "backfill", body)
 
-    too_many = await answer(-timedelta(seconds=10_002), timedelta())
+    now = now.replace(microsecond=0)
+    just_few_enough = await answer(-timedelta(seconds=9_998), timedelta())
+    too_many = await answer(-timedelta(seconds=9_999), timedelta())
     forced = await answer(-timedelta(seconds=10_001), -timedelta(seconds=1), force=True)
+    assert (just_few_enough.status, just_few_enough.result["slots"]) == (200, 9_999)
     assert (too_many.status, list(too_many.errors)) == (422, ["until"])
     assert (forced.status, forced.result["slots"] >= 10_000) == (200, True)
     assert list((await answer(-HOUR, HOUR)).errors) == ["until"]

@@ -16,7 +16,7 @@ from scheduler.stores.claiming import Claimed, Line
 from scheduler.stores.requests import Answer, Request
 
 MANY = 10_000
-"""More slots than this are made up for only with `force`."""
+"""So many slots, and more, are made up for only with `force`."""
 MOST = 100_000
 SHOWN = 100
 
@@ -43,10 +43,10 @@ async def backfill(connection: AsyncConnection, outbox: Outbox, claimed: Claimed
         return Answer(422, errors={"until": "lies in the future"})
     if wanted.until < wanted.since:
         return Answer(422, errors={"until": "is before since"})
-    most = MOST if wanted.force else MANY
+    most = MOST if wanted.force else MANY - 1
     slots = slots_of(claimed.definition).between(wanted.since, wanted.until, at_most=most + 1)
     if len(slots) > most:
-        return Answer(422, errors={"until": f"the span has more than {most:,} slots" + _advice(wanted)})
+        return Answer(422, errors={"until": _too_many(wanted)})
     settled = await firing.settle(connection, outbox, claimed)
     return await _fire(connection, outbox, settled, request, wanted, slots)
 
@@ -91,5 +91,7 @@ def _told(wanted: Backfill, slots: list[datetime], *, done: int, chosen: list[da
     }
 
 
-def _advice(wanted: Backfill) -> str:
-    return "" if wanted.force else "; force makes up for as many as 100,000"
+def _too_many(wanted: Backfill) -> str:
+    if wanted.force:
+        return f"the span has more than {MOST:,} slots"
+    return f"the span has {MANY:,} slots or more; force makes up for as many as {MOST:,}"

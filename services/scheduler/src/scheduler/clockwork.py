@@ -35,7 +35,7 @@ JUST_COME_SECONDS = 0.005
 """The same for a slot that came a moment ago, most likely since we looked: it must not be late for our asking twice."""
 SIDE_BY_SIDE = 2
 """Transactions of one replica at once, while more is due than one of them takes."""
-TICKS_IN_A_ROW = 6
+TICKS_IN_A_ROW = 12
 """Before somebody's request and timers have their turn: half a second, measured."""
 TOGETHER_SECONDS = 0.05
 """Slots that come this soon after one another are decided together: a transaction costs more than a slot."""
@@ -68,36 +68,40 @@ class Clockwork:
         async with self._engine.connect() as connection:
             ahead = await claiming.look_ahead(connection)
         answered = await self._controls.apply() if ahead.asked else 0
-        decided = await self._decide(crowded=ahead.crowded) if ahead.waiting or ahead.slot_is_due else 0
+        decided = await self._decide(ahead) if ahead.waiting or ahead.slot_is_due else 0
         reminded = await self.remind() if ahead.timer_is_due else 0
         if answered or decided or reminded:
             return 0 if answered or decided >= claiming.BATCH else TOGETHER_SECONDS
         return _pause(ahead)
 
-    async def _decide(self, *, crowded: bool) -> int:
+    async def _decide(self, ahead: Ahead) -> int:
         """Decide what has come due; of a crowd side by side, so that neither the database nor we wait for the other."""
-        if not crowded:
-            return await self.tick()
-        done = await asyncio.gather(*(self._some_ticks() for _ in range(SIDE_BY_SIDE)), return_exceptions=True)
+        if not ahead.crowded:
+            return await self.tick(waiting=ahead.waiting)
+        lanes = [self._some_ticks(waiting=ahead.waiting) for _ in range(SIDE_BY_SIDE)]
+        done = await asyncio.gather(*lanes, return_exceptions=True)
         for each in done:
             if isinstance(each, BaseException):
                 raise each
         return sum(each for each in done if isinstance(each, int))
 
-    async def _some_ticks(self) -> int:
+    async def _some_ticks(self, *, waiting: bool) -> int:
         done = 0
         for _ in range(TICKS_IN_A_ROW):
-            decided = await self.tick()
+            decided = await self.tick(waiting=waiting)
             done += decided
             if decided < claiming.BATCH:
                 break
         return done
 
-    async def tick(self) -> int:
-        """Decide a batch of what has come due, and return how many schedules had something to decide."""
+    async def tick(self, *, waiting: bool = True) -> int:
+        """Decide a batch of what has come due, and return how many schedules had something to decide.
+
+        So are slots that waited for a run which is over, unless it is known that none is `waiting`.
+        """
         with tracing(continued(None, None)):
             async with self._engine.begin() as connection:
-                released = await claiming.claim_released(connection)
+                released = await claiming.claim_released(connection) if waiting else []
                 self.decided += await firing.release(connection, self._outbox, released)
                 due, unreadable = await claiming.claim_due(connection)
                 self.decided += await firing.decide(connection, self._outbox, due)

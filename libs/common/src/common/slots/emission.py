@@ -45,7 +45,7 @@ class EmissionError(ValueError):
         self.reason = reason
 
 
-@lru_cache(maxsize=4_096)  # the ledger and the message ask for the same thousand, one after the other
+@lru_cache(maxsize=1_024)  # the ledger and the message ask for the same, one after the other
 def event_id(schedule_id: str, slot_at: datetime) -> UUID:
     """The id of what a slot emits: the same whoever tells of that slot, and how often."""
     return derived_id("slot", schedule_id, slot_at.astimezone(UTC).isoformat())

@@ -38,7 +38,7 @@ class Backfilling(BaseModel):
         None, description="skip: only the first, as the others would meet its run; the schedule's own if absent"
     )
     dry_run: bool = Field(False, strict=True, description="Say what would be done, and do nothing")  # noqa: FBT003
-    force: bool = Field(False, strict=True, description="Also more than 10,000 slots, up to 100,000")  # noqa: FBT003
+    force: bool = Field(False, strict=True, description="Also 10,000 slots or more, up to 100,000")  # noqa: FBT003
 
     @model_validator(mode="after")
     def _ascends(self) -> Self:
