@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Literal, NamedTuple
+from typing import Final, Literal, NamedTuple
 
 from ingestor.esi.models import PublicItem
 
@@ -73,6 +73,9 @@ class Most(NamedTuple):
     time_efficiency: int | None
 
 
+NOTHING: Final = Most(None, None, None)
+
+
 def names_of(type_ids: Sequence[int], facts: Mapping[int, TypeFacts]) -> tuple[str, ...]:
     """Of types that one contract holds, each once; the most telling first."""
     return tuple(facts[type_id].name for type_id in dict.fromkeys([_foremost(type_ids, facts), *type_ids]))
@@ -82,6 +85,7 @@ def summarise(items: Sequence[PublicItem], facts: Mapping[int, TypeFacts]) -> Su
     """The summary of a contract that holds `items`, at least one; `facts` knows all their types."""
     offered = [item for item in items if item.is_included]
     requested = [item for item in items if not item.is_included]
+    blueprints = [item for item in offered if _tells_of_research(item)]
     return Summary(
         label=_label(offered or requested, facts, wanted=not offered),
         composition=_composition(offered, requested),
@@ -90,8 +94,8 @@ def summarise(items: Sequence[PublicItem], facts: Mapping[int, TypeFacts]) -> Su
         items_requested=len(requested),
         blueprint=_blueprint(offered, facts),
         packaged_volume=_packaged_volume(offered, facts),
-        offers_copy=any(is_copy(item) for item in offered),
-        most=_most(offered),
+        offers_copy=any(is_copy(item) for item in blueprints),
+        most=_most(blueprints),
     )
 
 
@@ -144,11 +148,23 @@ def _research(item: PublicItem) -> tuple[bool, int | None, int | None, int | Non
     return copy, item.material_efficiency, item.time_efficiency, runs
 
 
-def _most(offered: Sequence[PublicItem]) -> Most:
+def _most(blueprints: Sequence[PublicItem]) -> Most:
+    if not blueprints:
+        return NOTHING
     return Most(
-        max((item.runs for item in offered if item.runs is not None), default=None),
-        max((item.material_efficiency for item in offered if item.material_efficiency is not None), default=None),
-        max((item.time_efficiency for item in offered if item.time_efficiency is not None), default=None),
+        max((item.runs for item in blueprints if item.runs is not None), default=None),
+        max((item.material_efficiency for item in blueprints if item.material_efficiency is not None), default=None),
+        max((item.time_efficiency for item in blueprints if item.time_efficiency is not None), default=None),
+    )
+
+
+def _tells_of_research(item: PublicItem) -> bool:
+    """Nearly all items do not, and a market holds many."""
+    return (
+        item.runs is not None
+        or item.material_efficiency is not None
+        or item.time_efficiency is not None
+        or item.is_blueprint_copy is True
     )
 
 
