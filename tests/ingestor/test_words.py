@@ -9,7 +9,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from common.events import Dataset, IngestRequested, ItemsWanted
 from common.ids import new_id
-from common.words import LONGEST_WORD, words_of
+from common.words import LONGEST_WORD, issued_on, words_of
 from ingestor.esi.models import Name
 from ingestor.stores import indexing, names
 from support.ingestion import NOON, REGION, Ingestion, contract, ingestion, waits_for_a_lock, whole_list
@@ -20,12 +20,12 @@ PLACE = "4 assembly caldari forge iv jita moon navy plant the"
 
 
 async def lexemes(ingestor: Ingestion, contract_id: int = 1) -> str:
-    """What the contract is found by, in one order."""
+    """What the contract is found by besides its day, in one order."""
     found: str = await ingestor.value(
         "SELECT array_to_string(tsvector_to_array(words), ' ') FROM contract_words WHERE contract_id = :id",
         id=contract_id,
     )
-    return " ".join(sorted(found.split()))
+    return " ".join(sorted(word for word in found.split() if not word.startswith("@")))
 
 
 def holds(*type_ids: int) -> Callable[[Asked], bytes]:
@@ -60,6 +60,13 @@ async def test_a_new_contract_is_found_by_title_place_and_issuer(offline: Ingest
     assert await lexemes(offline) == " ".join(sorted(f"=cheap =drake {PLACE}".split()))
     assert await lexemes(offline, 2) == "forge the"
     assert await offline.value("SELECT is_named FROM words WHERE word = 'cheap'") is False
+
+
+async def test_it_is_found_by_the_day_on_which_it_was_issued(offline: Ingestion) -> None:
+    await offline.merge(whole_list(contract(1, date_issued=NOON.replace(hour=23, minute=59))))
+
+    day = issued_on(NOON.date())
+    assert await offline.value("SELECT :day = ANY(tsvector_to_array(words)) FROM contract_words", day=day) is True
 
 
 async def name(ingestor: Ingestion) -> None:
