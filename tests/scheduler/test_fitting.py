@@ -1,5 +1,7 @@
 """What would ask for more than upstream grants is refused, beside what is at work already."""
 
+import asyncio
+from contextlib import suppress
 from datetime import timedelta
 from typing import Any
 
@@ -18,6 +20,8 @@ from scheduler.controls import Controls
 from scheduler.settings import SchedulerSettings
 from support.schedules import Schedules, body_of, interval
 
+CUTS, CUT_SECONDS = 80, 0.0004
+"""A decision takes some thirty of these steps."""
 PRICES: dict[str, Any] = {"name": "prices", "kind": "interval", "dataset": Dataset.PRICES}
 
 
@@ -100,6 +104,28 @@ async def test_what_another_replica_changed_since_counts(kept: Schedules, acting
     assert await status(one, "resume", "first") == 200
     assert await status(other, "replace", "first", body_of(prices(900))) == 200
     assert await status(one, "create", "second", body_of(prices(100))) == 201
+
+
+async def test_wherever_a_decision_is_cut_off_the_next_one_counts_everybody(
+    engine: AsyncEngine, kept: Schedules, controls: Controls, ask: Any
+) -> None:
+    await ask("create", "others", body_of(prices(100)))
+    async with engine.begin() as connection:
+        await connection.execute(text("UPDATE schedules SET updated_at = now() - interval '1 day'"))
+
+    for cut in range(CUTS):
+        async with engine.begin() as connection:  # what upstream grants is new, so that all is counted anew
+            await connection.execute(text("DELETE FROM upstream_limits"))
+            await connection.execute(
+                insert(upstream_limits).values(name="other", allowance=1_000 + cut, window_seconds=900)
+            )
+        request_id = await kept.ask("create", "mine", body_of(prices(100)))
+        with suppress(TimeoutError):
+            async with asyncio.timeout(cut * CUT_SECONDS):
+                await controls.apply()
+        await controls.apply()
+
+        assert (await kept.answer(request_id)).status == 409, cut
 
 
 async def test_what_rests_asks_for_nothing_until_it_is_resumed(kept: Schedules, ask: Any) -> None:

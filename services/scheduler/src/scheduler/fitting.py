@@ -64,7 +64,7 @@ class Fitting:
         if self._budgets != list(picture.budgets) or picture.now - self._learned > LEARNED_FOR:
             since, costs = None, await upstream_costs.alone(raw, None)
             self._load, self._steady = Load(picture.budgets, now=picture.now), {}
-            self._budgets, self._learned = list(picture.budgets), picture.now
+            self._budgets, self._learned = list(picture.budgets), EPOCH  # cut off before its end, it begins anew
         rows, deleted = await upstream_costs.changed(raw, since)
         for schedule_id in deleted:
             self._load.drop(schedule_id)
@@ -75,6 +75,8 @@ class Fitting:
         for kind, definition in self._steady.items():
             self._load.tell(kind, picture.demand("", definition))
         self._as_of = picture.now
+        if since is None:
+            self._learned = picture.now
 
     async def _take_in(self, raw: Any, row: Any, costs: Picture | None) -> None:
         kind = upstream_costs.kind_of(row)
