@@ -17,7 +17,8 @@ from support.market_rows import DOMAIN, MERLIN, NOW, RIFTER, THE_FORGE, TRITANIU
 from support.served_api import ServedApi
 
 RIFTER_BLUEPRINT = 691
-LONG_AGO = NOW - timedelta(days=20)
+# A midnight, so that what falls on one day together does not depend on the hour the test runs at.
+LONG_AGO = (NOW - timedelta(days=20)).replace(hour=0, minute=0, second=0, microsecond=0)
 COPY: dict[str, Any] = {"is_blueprint_copy": True, "material_efficiency": 10, "time_efficiency": 20, "runs": 5}
 TYPES = (RIFTER, TRITANIUM, RIFTER_BLUEPRINT)
 
