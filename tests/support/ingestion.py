@@ -42,7 +42,8 @@ from support.databases import as_service, settings_for
 
 E = TypeVar("E", bound=Event)
 
-NOON = datetime(2026, 11, 1, 12, tzinfo=UTC)
+NOON = datetime.now(UTC).replace(hour=12, minute=0, second=0, microsecond=0) - timedelta(days=10)
+"""When upstream made a list, before the clock that decides what has expired."""
 REGION = 10000002
 REPEATS = 5
 NOWHERE = "http://127.0.0.1:9"
