@@ -240,7 +240,7 @@ async def test_old_runs_and_their_sweeps_go_but_none_that_somebody_refers_to(
 async def test_while_nothing_is_old_enough_nothing_waits_and_a_run_is_skipped(
     offline: Ingestion, rows: MarketRows
 ) -> None:
-    await gone(rows, 1, RIFTER, at=NOW - RETENTION)
+    await gone(rows, 1, RIFTER, at=NOW - RETENTION + timedelta(days=1))  # the day may change meanwhile
     await rows.contract(2)
     command = IngestRequested(dataset=Dataset.HISTORY, run_id=new_id())
 
