@@ -5,6 +5,7 @@ from typing import NamedTuple
 
 from api.queries.arguments import Arguments
 from api.queries.overdue import OVERDUE
+from api.queries.pricing import BLUEPRINT
 from api.queries.search import Search
 from api.schemas.contract_filters import ITEM_RANGES, RANGES, ContractFilters, State
 from common.tables.contracts import CATEGORY_FACET, GROUP_FACET
@@ -17,6 +18,8 @@ UNVALUED = "c.value_ratio IS NULL AND c.items_state <> 'none' AND c.composition 
 """Its items were read, and its price cannot be compared with what they are worth."""
 IS_COPY = "(o.is_blueprint_copy IS TRUE OR o.runs >= 0)"
 """As the ingestor judges: an original has no flag, or it is false; and no runs, or -1."""
+HOLDS_NOTHING = "courier"
+"""The type of contract that has no items, so that nothing is known of them either."""
 
 _STATES = {State.LIVE: [LIVE], State.GONE: [GONE], State.ALL: []}
 _CONTRACTS, _LISTED, _DELISTED = "contracts", "c.delisted_at IS NULL", "c.delisted_at IS NOT NULL"
@@ -113,6 +116,13 @@ def excluded(filters: ContractFilters, reason: str, arguments: Arguments, search
     return " AND ".join([*states, *_certain(filters, arguments, search), *held, unknown])
 
 
+def _needs_items(filters: ContractFilters) -> bool:
+    """Whether something has to be true of what it holds."""
+    asked = ("type_id", "group_id", "category_id", "attribute", "ships_only", "single_item", "want_to_buy", "is_bpc")
+    ends = [f"{name}_{end}" for name in (*ITEM_RANGES, "value_ratio") for end in ("min", "max")]
+    return any(getattr(filters, name) for name in asked) or any(getattr(filters, name) is not None for name in ends)
+
+
 def _in_any_state(filters: ContractFilters, arguments: Arguments, search: Search | None) -> Iterable[str]:
     yield from _certain(filters, arguments, search)
     for held in _judged(filters, arguments).values():
@@ -173,6 +183,8 @@ def _of_place(filters: ContractFilters, arguments: Arguments) -> list[str]:
 
 def _of_items(filters: ContractFilters, arguments: Arguments) -> Iterable[str]:
     held: list[str] = []
+    if filters.contract_type == [HOLDS_NOTHING] and _needs_items(filters):
+        held.append("false")
     if filters.ships_only:
         held.append("c.contains_ship")
     if filters.single_item:
@@ -180,6 +192,8 @@ def _of_items(filters: ContractFilters, arguments: Arguments) -> Iterable[str]:
     if filters.want_to_buy:
         held.append("c.composition = 'want_to_buy'")
     facets = _facets(filters)
+    if len(facets) > 1 or (facets and filters.is_bpc):
+        held.append(_is_a_kind(filters, arguments))
     # Facets hold what is on offer as a whole: they answer one question alone, and narrow down every other.
     held += [f"c.facets && {arguments.place(each)}::int[]" for each in facets]
     # With attributes, the item that has them has to meet all other bounds as well: `_of_rolls` asks that.
@@ -251,6 +265,26 @@ def _kinds(filters: ContractFilters, arguments: Arguments) -> Iterable[str]:
         categories = arguments.place(filters.category_id)
         of_categories = f"SELECT group_id FROM groups WHERE category_id = ANY({categories}::bigint[])"  # noqa: S608
         yield f"o.type_id IN (SELECT type_id FROM types WHERE group_id IN ({of_categories}))"  # noqa: S608
+
+
+def _is_a_kind(filters: ContractFilters, arguments: Arguments) -> str:
+    """That a type is of all kinds that are asked for, and a blueprint if copies are: else nobody can offer one.
+
+    PostgreSQL knows once, before it looks at a contract. A type that is in no static data may be anything; copies are
+    told of blueprints alone.
+    """
+    kinds = []
+    if filters.group_id:
+        kinds.append(f"g.group_id = ANY({arguments.place(filters.group_id)}::bigint[])")
+    if filters.category_id:
+        kinds.append(f"g.category_id = ANY({arguments.place(filters.category_id)}::bigint[])")
+    if filters.is_bpc:
+        kinds.append(f"(g.category_id = {BLUEPRINT}) IS NOT FALSE")
+    types = "types t"
+    if filters.type_id:
+        asked = arguments.place(filters.type_id)
+        types = f"unnest({asked}::bigint[]) AS asked (type_id) LEFT JOIN types t USING (type_id)"
+    return f"(SELECT EXISTS (SELECT FROM {types} LEFT JOIN groups g USING (group_id) WHERE {' AND '.join(kinds)}))"  # noqa: S608
 
 
 def _research(filters: ContractFilters, arguments: Arguments) -> Iterable[str]:
