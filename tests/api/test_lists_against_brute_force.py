@@ -113,12 +113,14 @@ async def test_a_page_is_the_same_however_it_is_looked_for(engine: AsyncEngine, 
         assert isinstance(query, ContractQuery)
         among = await offering(connection, query)
         pages = [
-            await page_of(connection, query, None, None, Outlook(reach), ids)
+            await page_of(connection, query, None, None, Outlook(reach, walked=20), ids)
             for reach in Reach
             for ids in (None, among)
         ]
         assert all(page == pages[0] for page in pages), asked
-        following = [await page_of(connection, query, None, pages[0].after, Outlook(reach)) for reach in Reach]
+        following = [
+            await page_of(connection, query, None, pages[0].after, Outlook(reach, walked=20)) for reach in Reach
+        ]
         assert all(page == following[0] for page in following), asked
 
     await connection.close()

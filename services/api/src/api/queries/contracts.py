@@ -21,9 +21,6 @@ STRETCH = """
 SELECT c.contract_id, c.type, {key} AS key FROM {source} c
  WHERE {filters} AND {condition} ORDER BY {order} LIMIT {most}
 """
-FEWEST_WALKED, MOST_WALKED = 4_000, 40_000
-"""Contracts that are tried one after the other where it is doubtful whether a page is among them: as many as looking up
-all that may be in the list has units of the planner's, so that either takes about as long."""
 WALK = """
 SELECT c.contract_id, c.type, {key} AS key
   FROM (SELECT * FROM contracts c WHERE {indexed} AND {condition} ORDER BY {order} LIMIT {walked}) c
@@ -142,8 +139,7 @@ async def _read(
             continue
         told = f"{tier.condition(arguments)} AND {anew}" if tier else anew
         if outlook.reach is Reach.DOUBTFUL and not skipped:
-            walked = min(max(FEWEST_WALKED, int(outlook.cost or 0)), MOST_WALKED)
-            walk = _walk(branches[0], indexed, stretch, told, f"{most}::bigint", walked)
+            walk = _walk(branches[0], indexed, stretch, told, f"{most}::bigint", outlook.walked)
             rows = await _fetch(connection, arguments, f"/* contracts.walk */ {walk}")
             if len(rows) >= wanted - len(found):
                 return [*found.values(), *_found(rows, stretch)]

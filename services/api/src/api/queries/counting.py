@@ -14,7 +14,7 @@ from api.queries.arguments import Arguments
 from api.queries.live_counts import OF_CONTRACT_TYPES
 from api.queries.search import Search
 from api.schemas.contract_filters import ContractFilters, State
-from api.schemas.contracts import Count
+from api.schemas.contracts import ContractQuery, Count, Sort
 
 QUICK = 1_500.0
 """Of the planner's cost units, chosen from plans and not from a clock: what costs more is estimated."""
@@ -32,8 +32,16 @@ MANY = 64
 NEAR_PART, FAR_PART = 0.02, 0.004
 """If that part of a sample is in a list, a page of it is found among the next few thousand contracts; if less than that
 other one is, a page is not to be found by trying one after the other."""
+WHOLE_MARKET = 0.06
+"""Units for each live contract. Who looks up at that price looks at most of the table (0.08: at all of it), and a walk
+in the order in which contracts were issued, as they also stand there, takes no longer even if it goes to its end."""
+TRIED_PER_UNIT = 4
+"""Contracts that such a walk tries while a unit is spent on looking up: 0.4 µs each, and 1.3 to 5 µs for a unit."""
 FEW = 2_000
 """Of an exact count: so many contracts are all looked up for a page."""
+FEWEST_WALKED, MOST_WALKED = 4_000, 40_000
+"""Contracts that are tried one after the other where it is doubtful whether a page is among them: as many as looking up
+all that may be in the list has units of the planner's, so that either takes about as long."""
 ONE_OF = 32
 """Of so many live contracts, one stands in the index `ix_contracts_live_sample`."""
 
@@ -92,6 +100,8 @@ class Sample:
     found: int
     sampled: int
     by_type: Mapping[str, int] = field(default_factory=dict)
+    among: float = 0.0
+    """So many live contracts there are."""
 
     def part(self, types: Sequence[str]) -> float:
         """Of all contracts, those that are found and of these types, or of any if none is named."""
@@ -115,6 +125,8 @@ class Outlook:
     """What is known of a list before it is read."""
 
     reach: Reach
+    walked: int = FEWEST_WALKED
+    """If that is doubtful: so many contracts are tried one after the other before all are looked up."""
     sample: Sample | None = None
     cost: float | None = None
     """Of counting it, but for the filter by type of contract."""
@@ -125,7 +137,7 @@ class Outlook:
 NO_OUTLOOK: Final = Outlook(Reach.NEAR)
 
 
-async def outlook(connection: Any, query: ContractFilters, count: Count, offering: Sequence[int] | None) -> Outlook:
+async def outlook(connection: Any, query: ContractQuery, count: Count, offering: Sequence[int] | None) -> Outlook:
     """What is to be expected of a list of live contracts, by a sample where many are likely, else by the planner.
 
     Whoever asks for an exact count is answered by that.
@@ -139,15 +151,29 @@ async def outlook(connection: Any, query: ContractFilters, count: Count, offerin
         return Outlook(Reach.FEW if few else Reach.NEAR, counted=counted)
     sample = await _sampled(connection, lifted, None, offering) if _is_wide(query, None) else None
     if sample is not None and sample.part(query.contract_type) >= NEAR_PART:
-        return Outlook(Reach.NEAR, sample)
+        return Outlook(Reach.NEAR, sample=sample)
     arguments = Arguments()
     cost = await _cost(connection, _by_type(lifted, arguments, None, offering), arguments)
     if cost <= QUICK:
-        return Outlook(Reach.FEW, sample, cost)
+        return Outlook(Reach.FEW, sample=sample, cost=cost)
     sample = sample or await _sampled(connection, lifted, None, offering)
+    if query.sorted_by is Sort.ISSUED and not query.attributes:
+        looking_up = await _cost_without_items(connection, lifted, offering, cost)
+        return Outlook(*_reach_of_walk(query, sample, looking_up), sample=sample, cost=cost)
     # Those that offer something rare stand in an index of their own, in which they are less far between.
     is_far = sample.part(query.contract_type) < FAR_PART and not (query.is_bpc or query.attributes)
-    return Outlook(Reach.FEW if is_far else Reach.DOUBTFUL, sample, cost)
+    walked = min(max(FEWEST_WALKED, int(cost)), MOST_WALKED)
+    return Outlook(Reach.FEW if is_far else Reach.DOUBTFUL, walked=walked, sample=sample, cost=cost)
+
+
+def _reach_of_walk(query: ContractQuery, sample: Sample, looking_up: float) -> tuple[Reach, int]:
+    """Of a list in the order in which contracts were issued, and how many to try where that is doubtful."""
+    if looking_up >= WHOLE_MARKET * sample.among:
+        return Reach.NEAR, 0
+    part = sample.part(query.contract_type) or 0.5 / max(sample.sampled, 1)
+    tried = (query.skipped + query.most + 1) / part
+    walked = max(FEWEST_WALKED, int(looking_up * TRIED_PER_UNIT))
+    return (Reach.DOUBTFUL, walked) if tried <= walked else (Reach.FEW, 0)
 
 
 async def counts(
@@ -312,7 +338,19 @@ async def _sampled(
     each = among_so_many / sampled * (ONE_OF if is_live else 1)
     counted = Counted({row["type"]: round(row["n"] * each) for row in rows if row["n"]}, exact=False)
     found = {row["type"]: row["n"] for row in rows}
-    return Sample(counted, sum(found.values()), sampled, found)
+    return Sample(counted, sum(found.values()), sampled, found, each * sampled)
+
+
+async def _cost_without_items(
+    connection: Any, query: ContractFilters, offering: Sequence[int] | None, cost: float
+) -> float:
+    """What looking up all costs but for a look at the items of each, of which the planner expects far too many."""
+    arguments = Arguments()
+    without = filters.where(query, arguments, None, offering, with_items=False)
+    if without == filters.where(query, Arguments(), None, offering):
+        return cost
+    statement, used = arguments.used_in(BY_TYPE.format(where=without, anew=arguments.planned_anew()))
+    return await _cost(connection, statement, used)
 
 
 async def _cost(connection: Any, statement: str, arguments: Sequence[object]) -> float:

@@ -18,6 +18,7 @@ UNVALUED = "c.value_ratio IS NULL AND c.items_state <> 'none' AND c.composition 
 """Its items were read, and its price cannot be compared with what they are worth."""
 IS_COPY = "(o.is_blueprint_copy IS TRUE OR o.runs >= 0)"
 """As the ingestor judges: an original has no flag, or it is false; and no runs, or -1."""
+OFFERS = "EXISTS (SELECT FROM contract_items o"
 HOLDS_NOTHING = "courier"
 """The type of contract that has no items, so that nothing is known of them either."""
 
@@ -52,13 +53,17 @@ def where(
     arguments: Arguments,
     search: Search | None = None,
     offering: Sequence[int] | None = None,
+    *,
+    with_items: bool = True,
 ) -> str:
     """The filters as one condition on `contracts c`; their values are added to `arguments`. Knows nothing of pages.
 
     `search` is what `filters.q` means (`search.understand`), `offering` who can have what its attributes ask for
-    (`rolls.offering`).
+    (`rolls.offering`). Without items it is what is seen of the contracts themselves, and leaves more of them.
     """
     held = [*_in_any_state(filters, arguments, search), *_among(offering, arguments)]
+    if not with_items:
+        held = [each for each in held if not each.startswith(OFFERS)]
     return " AND ".join([*_STATES[filters.wanted_state], *held]) or "true"
 
 
@@ -246,7 +251,7 @@ def _offers(bounds: Sequence[str]) -> str:
     OFFSET 0 has it asked of one contract after the other, not of all items at once: how many items are within several
     bounds the planner guesses wrong by a factor of twenty, and then reads them all for a page of fifty.
     """
-    return f"EXISTS (SELECT FROM contract_items o WHERE {' AND '.join([_OF_CONTRACT, *bounds])} OFFSET 0)"
+    return f"{OFFERS} WHERE {' AND '.join([_OF_CONTRACT, *bounds])} OFFSET 0)"
 
 
 _OF_CONTRACT = "o.contract_id = c.contract_id AND o.is_included"
