@@ -2,8 +2,8 @@
 
 import re
 from collections import Counter
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from enum import Enum, auto
 from typing import Any, Final
 
@@ -12,6 +12,7 @@ import orjson
 from api.queries import filters
 from api.queries.arguments import Arguments
 from api.queries.live_counts import OF_CONTRACT_TYPES
+from api.queries.samples import ONE_OF, SAMPLED_INSIDE, Counted, Sample, sampled
 from api.queries.search import Search
 from api.schemas.contract_filters import ContractFilters, State
 from api.schemas.contracts import ContractQuery, Count, Sort
@@ -20,13 +21,8 @@ QUICK = 1_500.0
 """Of the planner's cost units, chosen from plans and not from a clock: what costs more is estimated."""
 MOST_EXCLUDED = 1_000
 """So many are counted of what is excluded; then it is at least that."""
-SAMPLED = 1_500
-"""Contracts that a sample has, at most, and..."""
-SAMPLED_INSIDE = 500
-"""... where something has to be looked up of each: what it holds, or its words."""
 MOST_TOLD = 1_000
 """If words find more contracts than this, not all of them are looked at for an estimate."""
-LOOKED_UP = ("contract_items", "contract_words")
 MANY = 64
 """Of a sample's: a list of so many is not counted exactly, for that would not be quick."""
 NEAR_PART, FAR_PART = 0.02, 0.004
@@ -42,33 +38,12 @@ FEW = 2_000
 FEWEST_WALKED, MOST_WALKED = 4_000, 40_000
 """Contracts that are tried one after the other where it is doubtful whether a page is among them: as many as looking up
 all that may be in the list has units of the planner's, so that either takes about as long."""
-ONE_OF = 32
-"""Of so many live contracts, one stands in the index `ix_contracts_live_sample`."""
-
 NARROW = ("type_id", "group_id", "system_id", "station_id", "issuer_id", "issuer_corporation_id", "attribute")
 """Filters that leave little, mostly, and have an index."""
 
 BY_TYPE = """
 /* counting.by_type */
 SELECT c.type, count(*) AS n FROM contracts c WHERE {where} AND {anew} GROUP BY c.type
-"""
-# By a hash of their ids: the first of them are any of them.
-LIVE_SAMPLE = f"""
-(SELECT * FROM contracts WHERE delisted_at IS NULL AND contract_id % {ONE_OF} = 0
-  ORDER BY hashint8(contract_id) LIMIT {{most}})
-"""  # noqa: S608 - constants
-# Rows of some pages of the table: those that were written together are alike, so it tells less. The same pages every
-# time, so that they are in memory.
-STORED_SAMPLE = """
-(SELECT * FROM contracts TABLESAMPLE SYSTEM (
-    (SELECT least(100, 100.0 * {most} / greatest(reltuples, 1)) FROM pg_class WHERE oid = 'contracts'::regclass))
-    REPEATABLE (0))
-"""
-SAMPLE = """
-/* counting.sample */
-SELECT c.type, count(*) FILTER (WHERE {where}) AS n, count(*) AS sampled,
-       (SELECT reltuples FROM pg_class WHERE oid = '{among}'::regclass) AS among
-  FROM {sample} AS c GROUP BY c.type
 """
 LIMITED = f"LIMIT {MOST_EXCLUDED} + 1"
 EXCLUDED = f"""
@@ -78,35 +53,6 @@ SELECT count(*) FROM (SELECT FROM contracts c WHERE {{where}} AND {{anew}} {LIMI
 
 
 _TOTAL_COST = re.compile(r"cost=[0-9.]+\.\.([0-9.]+)")
-
-
-@dataclass(frozen=True, slots=True)
-class Counted:
-    """Contracts by type, and whether that is exact."""
-
-    by_type: Mapping[str, int]
-    exact: bool
-
-    def total(self, types: Sequence[str] = ()) -> int:
-        """Of these types, or of all if none is named."""
-        return sum(n for name, n in self.by_type.items() if not types or name in types)
-
-
-@dataclass(frozen=True, slots=True)
-class Sample:
-    """What is estimated by a sample, of how many contracts in it, and how many of each type those are."""
-
-    counted: Counted
-    found: int
-    sampled: int
-    by_type: Mapping[str, int] = field(default_factory=dict)
-    among: float = 0.0
-    """So many live contracts there are."""
-
-    def part(self, types: Sequence[str]) -> float:
-        """Of all contracts, those that are found and of these types, or of any if none is named."""
-        found = Counted(self.by_type, exact=False).total(types)
-        return found / self.sampled if self.sampled else 0.0
 
 
 class Reach(Enum):
@@ -149,14 +95,14 @@ async def outlook(connection: Any, query: ContractQuery, count: Count, offering:
         counted = await _planned(connection, lifted, None, count, NO_OUTLOOK, offering)
         few = counted.total(query.contract_type) <= FEW
         return Outlook(Reach.FEW if few else Reach.NEAR, counted=counted)
-    sample = await _sampled(connection, lifted, None, offering) if _is_wide(query, None) else None
+    sample = await sampled(connection, lifted, None, offering) if _is_wide(query, None) else None
     if sample is not None and sample.part(query.contract_type) >= NEAR_PART:
         return Outlook(Reach.NEAR, sample=sample)
     arguments = Arguments()
     cost = await _cost(connection, _by_type(lifted, arguments, None, offering), arguments)
     if cost <= QUICK:
         return Outlook(Reach.FEW, sample=sample, cost=cost)
-    sample = sample or await _sampled(connection, lifted, None, offering)
+    sample = sample or await sampled(connection, lifted, None, offering)
     if query.sorted_by is Sort.ISSUED and not query.attributes:
         looking_up = await _cost_without_items(connection, lifted, offering, cost)
         return Outlook(*_reach_of_walk(query, sample, looking_up), sample=sample, cost=cost)
@@ -270,7 +216,7 @@ async def _counted(
     """By a sample first where many are likely: then the planner, which takes as long, need not be asked."""
     sample = outlook.sample
     if sample is None and count is Count.ESTIMATED and query.wanted_state is State.LIVE and _is_wide(query, search):
-        sample = await _sampled(connection, query, search, offering)
+        sample = await sampled(connection, query, search, offering)
     if sample is not None and count is Count.ESTIMATED and (sample.found >= MANY or query.q is not None):
         return sample.counted
     if count is Count.ESTIMATED and search is not None and len(search.anywhere.ids or ()) > MOST_TOLD:
@@ -291,7 +237,7 @@ async def _planned(
     if count is Count.ESTIMATED:
         cost = await _cost(connection, statement, arguments) if outlook.cost is None else outlook.cost
         if cost > QUICK:
-            return (outlook.sample or await _sampled(connection, query, search, offering)).counted
+            return (outlook.sample or await sampled(connection, query, search, offering)).counted
     rows = await connection.fetch(statement, *arguments)
     return Counted({row["type"]: row["n"] for row in rows}, exact=True)
 
@@ -318,27 +264,6 @@ def _is_wide(query: ContractFilters, search: Search | None) -> bool:
     if search is not None and search.anywhere.ids is not None:
         return False
     return not any(getattr(query, name) for name in NARROW)
-
-
-async def _sampled(
-    connection: Any, query: ContractFilters, search: Search | None, offering: Sequence[int] | None = None
-) -> Sample:
-    arguments = Arguments()
-    where = filters.where(query, arguments, search, offering)
-    is_live = query.wanted_state is State.LIVE
-    sample, among = (LIVE_SAMPLE, "ix_contracts_live_sample") if is_live else (STORED_SAMPLE, "contracts")
-    most = SAMPLED_INSIDE if any(table in where for table in LOOKED_UP) else SAMPLED
-    statement = SAMPLE.format(where=where, sample=sample.format(most=most), among=among)
-    rows = await connection.fetch(statement, *arguments)
-    sampled = sum(row["sampled"] for row in rows)
-    if sampled == 0:
-        return Sample(Counted({}, exact=False), 0, 0)
-    # A sample of all that the index holds tells how much that is; of more, PostgreSQL knows from its last analysis.
-    among_so_many = sampled if is_live and sampled < most else max(sampled, rows[0]["among"])
-    each = among_so_many / sampled * (ONE_OF if is_live else 1)
-    counted = Counted({row["type"]: round(row["n"] * each) for row in rows if row["n"]}, exact=False)
-    found = {row["type"]: row["n"] for row in rows}
-    return Sample(counted, sum(found.values()), sampled, found, each * sampled)
 
 
 async def _cost_without_items(
