@@ -100,11 +100,14 @@ async def outlook(connection: Any, query: ContractQuery, count: Count, offering:
         return Outlook(Reach.NEAR, sample=sample)
     arguments = Arguments()
     cost = await _cost(connection, _by_type(lifted, arguments, None, offering), arguments)
-    if cost <= QUICK:
+    is_walk = query.sorted_by is Sort.ISSUED and not query.attributes
+    # What is counted quickly in an index alone may be long to look up.
+    found = sample.part(query.contract_type) * sample.among if sample is not None else 0.0
+    if cost <= QUICK and not (is_walk and found > FEW):
         return Outlook(Reach.FEW, sample=sample, cost=cost)
     sample = sample or await sampled(connection, lifted, None, offering)
-    if query.sorted_by is Sort.ISSUED and not query.attributes:
-        looking_up = await _cost_of_looking_up(connection, query, offering, cost)
+    if is_walk:
+        looking_up = found if cost <= QUICK else await _cost_of_looking_up(connection, query, offering, cost)
         return Outlook(*_reach_of_walk(query, sample, looking_up), sample=sample, cost=cost)
     # Those that offer something rare stand in an index of their own, in which they are less far between.
     is_far = sample.part(query.contract_type) < FAR_PART and not (query.is_bpc or query.attributes)
