@@ -1,8 +1,9 @@
 """Pages of contracts: which ones, then what is shown of them, as JSON text that PostgreSQL wrote."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import partial
 from typing import Any
 
 from api.cursors import Position
@@ -21,6 +22,9 @@ STRETCH = """
 SELECT c.contract_id, c.type, {key} AS key FROM {source} c
  WHERE {filters} AND {condition} ORDER BY {order} LIMIT {most}
 """
+FIRST_STEP = 4
+"""Of a walk, one in so many is tried first: the sample that speaks for it has one or two of what is rare, which says
+little. It goes on if that would find enough."""
 WALK = """
 SELECT c.contract_id, c.type, {key} AS key
   FROM (SELECT * FROM contracts c WHERE {indexed} AND {condition} ORDER BY {order} LIMIT {walked}) c
@@ -139,9 +143,9 @@ async def _read(
             continue
         told = f"{tier.condition(arguments)} AND {anew}" if tier else anew
         if outlook.reach is Reach.DOUBTFUL and not skipped:
-            walk = _walk(branches[0], indexed, stretch, told, f"{most}::bigint", outlook.walked)
-            rows = await _fetch(connection, arguments, f"/* contracts.walk */ {walk}")
-            if len(rows) >= wanted - len(found):
+            walk = partial(_walk, branches[0], indexed, stretch, told, f"{most}::bigint")
+            rows = await _walked(connection, arguments, walk, outlook.walked, wanted - len(found))
+            if rows:
                 return [*found.values(), *_found(rows, stretch)]
         statement = _statement(branches, stretch, told, f"{most}::bigint", sort=outlook.reach is not Reach.NEAR)
         behind = f"OFFSET {arguments.place(skipped)}::bigint" if skipped else ""
@@ -155,6 +159,19 @@ async def _read(
         if len(found) >= wanted:
             break
     return list(found.values())
+
+
+async def _walked(
+    connection: Any, arguments: Arguments, walk: Callable[[int], str], most: int, wanted: int
+) -> list[Any]:
+    """The first `wanted` of a stretch, if they are found among the next `most` contracts; else nothing."""
+    for walked in (most // FIRST_STEP, most):
+        rows: list[Any] = await _fetch(connection, arguments, f"/* contracts.walk */ {walk(walked)}")
+        if len(rows) >= wanted:
+            return rows
+        if len(rows) * FIRST_STEP < wanted:
+            break
+    return []
 
 
 async def _day_by_day(
