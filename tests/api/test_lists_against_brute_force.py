@@ -15,12 +15,12 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from starlette.datastructures import QueryParams
 
 from api.queries.contracts import page_of
-from api.queries.counting import Outlook, Reach
+from api.queries.counting import Outlook, Reach, all_but, outside
 from api.queries.rolls import offering
 from api.query_route import reading_of
 from api.schemas.contracts import ContractQuery
 from support.brute_force import Memory, pages
-from support.market_rows import MarketRows
+from support.market_rows import DOMAIN, THE_FORGE, MarketRows
 from support.random_market import fill, question
 from support.served_api import ServedApi, api_settings, served
 
@@ -122,6 +122,23 @@ async def test_a_page_is_the_same_however_it_is_looked_for(engine: AsyncEngine, 
             await page_of(connection, query, None, pages[0].after, Outlook(reach, walked=20)) for reach in Reach
         ]
         assert all(page == following[0] for page in following), asked
+
+    await connection.close()
+
+
+@pytest.mark.parametrize("region_id", [[], [THE_FORGE], [THE_FORGE, DOMAIN]])
+async def test_what_is_in_a_range_of_prices_is_all_but_what_is_outside(
+    engine: AsyncEngine, database_url: str, region_id: list[int]
+) -> None:
+    memory = await fill(engine, seeded(7), 160)
+    connection = await asyncpg.connect(database_url)
+
+    for bounds in ({"price_max": 10}, {"price_min": 10}, {"price_min": 5, "price_max": 50.5}, {"price_max": 1e15}):
+        asked = {**bounds, **({"region_id": region_id} if region_id else {})}
+        others = outside(ContractQuery.model_validate(asked))
+        assert others is not None
+        counted = await all_but(connection, ContractQuery.model_validate(asked), *others)
+        assert counted.by_type == memory.by_type(asked), asked
 
     await connection.close()
 
