@@ -212,14 +212,22 @@ async def test_old_slots_are_ranges_that_have_places_on_the_pages(
     assert (report["lines"], report["strangers"]) == (len(lines) + 20, 0)
 
 
+async def passing(api: ServedApi) -> list[bool]:
+    """Of the next two slots, whether they will pass without effect."""
+    reply = await api.get(f"{PATH}/mine/next", params={"count": 2})
+    return [each["passes"] for each in reply.content["items"]]
+
+
 @pytest.mark.usefixtures("scheduler")
 async def test_controls_answer_with_what_they_did(api: ServedApi) -> None:
     await post(api, "", {**PRICES, "schedule_id": "mine"})
 
     paused = await post(api, "/mine/pause", {"note": "maintenance"})
+    standing = await passing(api)
     triggered = await post(api, "/mine/trigger")
     resumed = await post(api, "/mine/resume")
     skipped = await post(api, "/mine/skip-next")
+    upcoming = await passing(api)
     now = datetime.now(UTC)
     span = {"since": (now - 5 * HOUR).isoformat(), "until": now.isoformat(), "overlap": "allow_all"}
     dry = await post(api, "/mine/backfill", {**span, "dry_run": True})
@@ -228,6 +236,7 @@ async def test_controls_answer_with_what_they_did(api: ServedApi) -> None:
     assert (paused.status, paused.content["paused"], paused.content["note"]) == (200, True, "maintenance")
     assert triggered.content["run_id"] is not None
     assert (resumed.content["paused"], resumed.content["note"]) == (False, None)
+    assert (standing, upcoming) == ([True, True], [True, False])
     assert skipped.content["slot_at"] == resumed.content["next_slot_at"].replace("Z", "+00:00")
     assert (dry.content["backfilled"], done.content["backfilled"]) == (5, 5)
     fates = [slot["fate"] for slot in (await api.get(f"{PATH}/mine/slots")).content["items"]]

@@ -1,6 +1,6 @@
 """From what a client says of a schedule to its definition, and from that to the slots that it will have."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -113,6 +113,15 @@ def preview(definition: Definition, schedule_id: str, *, after: datetime, count:
         items.append(Upcoming(slot_at=slot, due_at=slot + delay(schedule_id, slot, most=jitter)))
         slot = slots.after(slot)
     return Preview(items=items)
+
+
+def passing(items: Sequence[Upcoming], stored: Mapping[str, Any]) -> Preview:
+    """The slots to come of a schedule as it is stored, with those marked that will pass without effect."""
+    marked = [
+        each.model_copy(update={"passes": stored["paused"] or (stored["skip_next"] and number == 0)})
+        for number, each in enumerate(items)
+    ]
+    return Preview(items=marked)
 
 
 def moment(text: str) -> datetime:

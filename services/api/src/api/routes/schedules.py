@@ -26,6 +26,7 @@ from api.schemas.schedules import (
     ScheduleQuery,
     SlotPage,
     SlotQuery,
+    Upcoming,
 )
 from common import clock
 from common.ids import new_id
@@ -189,19 +190,21 @@ async def read_budget_of_schedule(schedule_id: ScheduleId, connection: ReadConne
     return await budgeting.of_schedule(connection, schedule_id, definition)
 
 
-@router.get("/{schedule_id}/next", response_model=Preview, responses=problems(404, 503))
-async def preview_slots(schedule_id: ScheduleId, connection: ReadConnection, count: Count = 10) -> Any:
-    """Say when it fires next. Of one that follows upstream only the next slot is known, and it may move."""
+@router.get("/{schedule_id}/next", responses=problems(404, 503))
+async def preview_slots(schedule_id: ScheduleId, connection: ReadConnection, count: Count = 10) -> Preview:
+    """Say when it fires next, and which slots will pass. One that follows upstream has but the next, which may move."""
     shown = await queries.schedule(connection, schedule_id)
     text = found(shown and shown[0], f"There is no schedule {schedule_id}").body
     stored = orjson.loads(text)
     if stored["next_slot_at"] is None:
         return Preview(items=[])
-    if stored["kind"] == "upstream":
-        return {"items": [{"slot_at": stored["next_slot_at"], "due_at": stored["next_due_at"]}]}
-    definition = defining.definition_of(defining.merged(stored, {}))
     upcoming = defining.moment(stored["next_slot_at"])
-    return defining.preview(definition, schedule_id, after=upcoming, count=count)
+    if stored["kind"] == "upstream":
+        items = [Upcoming(slot_at=upcoming, due_at=defining.moment(stored["next_due_at"]))]
+    else:
+        definition = defining.definition_of(defining.merged(stored, {}))
+        items = defining.preview(definition, schedule_id, after=upcoming, count=count).items
+    return defining.passing(items, stored)
 
 
 async def _stored(parts: Parts, schedule_id: str) -> tuple[dict[str, Any], int]:

@@ -162,6 +162,7 @@ class Upcoming(Shown):
 
     slot_at: Instant
     due_at: Instant
+    passes: bool = Field(default=False, description="Without effect: the schedule is paused, or it is to be skipped")
 
 
 class Preview(Shown):
