@@ -183,11 +183,16 @@ async def _emptied(url: str) -> bool:
             return False
         deletions = "".join(f"DELETE FROM {name};" for name in rows)  # noqa: S608 - names of tables
         await connection.execute(f"SET session_replication_role = replica; {deletions} {RESTART}")  # no trigger fires
-        await connection.execute("SELECT pg_stat_force_next_flush()")
-        await connection.execute("SELECT pg_stat_reset()")
+        await _forget_what_was_written(connection)
         return True
     finally:
         await connection.close()
+
+
+async def _forget_what_was_written(connection: asyncpg.Connection) -> None:
+    """Let the server count anew. Else autovacuum would analyse the template, and no copy have the noted shape."""
+    await connection.execute("SELECT pg_stat_force_next_flush()")
+    await connection.execute("SELECT pg_stat_reset()")
 
 
 async def _migrate(url: str) -> None:
@@ -212,4 +217,5 @@ async def _note_what_is_kept(url: str) -> None:
     kept = [name for name in names if await connection.fetchval(f"SELECT EXISTS (SELECT FROM {name})")]  # noqa: S608 - names of tables
     remark = json.dumps([kept, await connection.fetchval(SHAPE)])
     await connection.execute(f"COMMENT ON SCHEMA public IS '{remark}'")
+    await _forget_what_was_written(connection)
     await connection.close()
