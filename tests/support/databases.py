@@ -34,11 +34,11 @@ SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity
 """
 # The server counts each row that a session wrote, at the latest when the session ends.
 WRITTEN = """
-SELECT c.oid::regclass::text AS name, n.nspname = 'pg_catalog' AS is_catalog, w.rows
+SELECT c.oid::regclass::text AS name, n.nspname = 'pg_catalog' AS is_catalog, w.added, w.altered
   FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace,
-       LATERAL (SELECT pg_stat_get_tuples_inserted(c.oid) + pg_stat_get_tuples_updated(c.oid)
-                     + pg_stat_get_tuples_deleted(c.oid) AS rows) w
- WHERE c.relkind = 'r' AND NOT c.relisshared AND w.rows > 0
+       LATERAL (SELECT pg_stat_get_tuples_inserted(c.oid) AS added,
+                       pg_stat_get_tuples_updated(c.oid) + pg_stat_get_tuples_deleted(c.oid) AS altered) w
+ WHERE c.relkind = 'r' AND NOT c.relisshared AND w.added + w.altered > 0
 """
 # Tables of a session's own leave the catalog as it was, though rows of it were written. What was truncated has another
 # file.
@@ -164,8 +164,8 @@ def settings_for(url: str) -> DatabaseSettings:
 async def _emptied(url: str) -> bool:
     """Take out the rows that were written since the database was a copy of `settled`.
 
-    Returns False if something else was written too: to what `settled` has rows in, or to the catalog (tables made or
-    altered, statistics), or so much that a new copy is cheaper.
+    Returns False if something else was written too: rows that `settled` has were altered, or the catalog was (tables
+    made or altered, statistics), or so much was written that a new copy is cheaper.
     """
     try:
         connection = await asyncpg.connect(url)
@@ -175,13 +175,19 @@ async def _emptied(url: str) -> bool:
         while await connection.fetchval(OTHERS):  # noqa: ASYNC110 - their ends are nothing that one is told
             await asyncio.sleep(0.002)
         written = await connection.fetch(WRITTEN)
-        rows = {row["name"]: row["rows"] for row in written if not row["is_catalog"]}
-        kept, shape = json.loads(await connection.fetchval(REMARK))
-        if sum(rows.values()) > FEW_ROWS or rows.keys() & set(kept):
+        tables = [row for row in written if not row["is_catalog"]]
+        kept, shape, settled_by = json.loads(await connection.fetchval(REMARK))
+        if sum(row["added"] + row["altered"] for row in tables) > FEW_ROWS:
             return False
-        if len(rows) < len(written) and await connection.fetchval(SHAPE) != shape:
+        if any(row["altered"] for row in tables if row["name"] in kept):
             return False
-        deletions = "".join(f"DELETE FROM {name};" for name in rows)  # noqa: S608 - names of tables
+        if len(tables) < len(written) and await connection.fetchval(SHAPE) != shape:
+            return False
+        later = f" WHERE age(xmin) < age('{settled_by}'::xid)"
+        deletions = "".join(
+            f"DELETE FROM {row['name']}{later if row['name'] in kept else ''};"  # noqa: S608 - names of tables
+            for row in tables
+        )
         await connection.execute(f"SET session_replication_role = replica; {deletions} {RESTART}")  # no trigger fires
         await _forget_what_was_written(connection)
         return True
@@ -211,11 +217,12 @@ async def _settle(url: str) -> None:
 
 
 async def _note_what_is_kept(url: str) -> None:
-    """Which tables have rows, and the schema's shape: as a remark on it, where the tests' own sessions find it."""
+    """Which tables have rows, the schema's shape, and a transaction after all that wrote: as a remark on the schema."""
     connection = await asyncpg.connect(url)
     names = [row[0] for row in await connection.fetch(TABLES)]
     kept = [name for name in names if await connection.fetchval(f"SELECT EXISTS (SELECT FROM {name})")]  # noqa: S608 - names of tables
-    remark = json.dumps([kept, await connection.fetchval(SHAPE)])
+    settled_by = await connection.fetchval("SELECT pg_current_xact_id()::xid")
+    remark = json.dumps([kept, await connection.fetchval(SHAPE), settled_by])
     await connection.execute(f"COMMENT ON SCHEMA public IS '{remark}'")
     await _forget_what_was_written(connection)
     await connection.close()
