@@ -1,7 +1,7 @@
 """Lists held to an evaluation of their rules in Python, over the same rows."""
 
 import asyncio
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import AsyncIterator, Iterable, Mapping
 from contextlib import suppress
 from datetime import datetime
 from itertools import count
@@ -15,7 +15,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from starlette.datastructures import QueryParams
 
 from api.queries.contracts import page_of
-from api.queries.counting import Outlook, Reach, all_but, outside
+from api.queries.counting import Outlook, Reach, all_but
 from api.queries.rolls import offering
 from api.query_route import reading_of
 from api.schemas.contracts import ContractQuery
@@ -126,6 +126,14 @@ async def test_a_page_is_the_same_however_it_is_looked_for(engine: AsyncEngine, 
     await connection.close()
 
 
+async def counted(connection: asyncpg.Connection, asked: Mapping[str, Any]) -> Mapping[str, int]:
+    """By type, as all but what is outside the range of prices."""
+    found = all_but(ContractQuery.model_validate(asked))
+    assert found is not None
+    statement, arguments = found
+    return {row["type"]: row["n"] for row in await connection.fetch(statement, *arguments)}
+
+
 @pytest.mark.parametrize("region_id", [[], [THE_FORGE], [THE_FORGE, DOMAIN]])
 async def test_what_is_in_a_range_of_prices_is_all_but_what_is_outside(
     engine: AsyncEngine, database_url: str, region_id: list[int]
@@ -135,12 +143,33 @@ async def test_what_is_in_a_range_of_prices_is_all_but_what_is_outside(
 
     for bounds in ({"price_max": 10}, {"price_min": 10}, {"price_min": 5, "price_max": 50.5}, {"price_max": 1e15}):
         asked = {**bounds, **({"region_id": region_id} if region_id else {})}
-        others = outside(ContractQuery.model_validate(asked))
-        assert others is not None
-        counted = await all_but(connection, ContractQuery.model_validate(asked), *others)
-        assert counted.by_type == memory.by_type(asked), asked
+        assert await counted(connection, asked) == memory.by_type(asked), asked
 
     await connection.close()
+
+
+async def test_a_range_of_prices_is_counted_at_one_instant_while_what_is_outside_comes_and_goes(
+    engine: AsyncEngine, database_url: str
+) -> None:
+    memory = await fill(engine, seeded(7), 160)
+    asked = {"price_min": 10}
+    toggle = "UPDATE contracts SET delisted_at = CASE WHEN delisted_at IS NULL THEN now() END WHERE price < 10"
+    writer, reader = [await asyncpg.connect(database_url) for _ in range(2)]
+    counts: list[Mapping[str, int]] = []
+
+    async def come_and_go() -> None:
+        for _ in range(100):
+            await writer.execute(toggle)
+
+    coming = asyncio.create_task(come_and_go())
+    while not coming.done():
+        counts.append(await counted(reader, asked))
+    await coming
+
+    assert len(counts) > 10
+    assert all(each == memory.by_type(asked) for each in counts)
+    await writer.close()
+    await reader.close()
 
 
 async def test_what_stands_all_the_time_is_listed_once_while_sweeps_commit(

@@ -45,10 +45,14 @@ BY_TYPE = """
 /* counting.by_type */
 SELECT c.type, count(*) AS n FROM contracts c WHERE {where} AND {anew} GROUP BY c.type
 """
-OUTSIDE = """
-/* counting.outside */
-SELECT c.type, count(*) AS n FROM ({outside}) AS c GROUP BY c.type
-"""
+# In one statement, so that both are of one instant.
+ALL_BUT = f"""
+/* counting.all_but */
+WITH listed AS ({OF_CONTRACT_TYPES}),
+     others AS (SELECT c.type, count(*) AS n FROM ({{outside}}) AS c GROUP BY c.type)
+SELECT type, listed.n - coalesce(others.n, 0) AS n FROM listed LEFT JOIN others USING (type)
+ WHERE listed.n > coalesce(others.n, 0)
+"""  # noqa: S608 - constants
 LIMITED = f"LIMIT {MOST_EXCLUDED} + 1"
 EXCLUDED = f"""
 /* counting.excluded */
@@ -245,37 +249,26 @@ async def _planned(
         cost = await _cost(connection, statement, arguments) if outlook.cost is None else outlook.cost
         if cost > QUICK:
             return (outlook.sample or await sampled(connection, query, search, offering)).counted
-    elif (others := outside(query)) and await _cost(connection, *others) < await _cost(
-        connection, statement, arguments
-    ):
-        return await all_but(connection, query, *others)
+    elif (other := all_but(query)) and await _cost(connection, *other) < await _cost(connection, statement, arguments):
+        statement, arguments = other
     rows = await connection.fetch(statement, *arguments)
     return Counted({row["type"]: row["n"] for row in rows}, exact=True)
 
 
-def outside(query: ContractFilters) -> tuple[str, Arguments] | None:
-    """What counts the live contracts that have another price than is asked for; None if more is asked than that."""
-    lifted = _at_any_price(query)
+def all_but(query: ContractFilters) -> tuple[str, Arguments] | None:
+    """What counts all that is live but for those at another price than is asked for; None if more is asked than that.
+
+    How many are live is known, whatever the size of the market.
+    """
+    lifted = query.model_copy(update={"price_min": None, "price_max": None})
     if lifted == query or query.contract_type or not _is_plain(lifted):
         return None
-    arguments = Arguments()
+    arguments = Arguments([query.region_id])  # the first of `OF_CONTRACT_TYPES`
     where = f"{filters.where(lifted, arguments)} AND {arguments.planned_anew()}"
     ends = [("<", query.price_min), (">", query.price_max)]
     prices = [f"c.price {sign} {arguments.place(end)}::numeric" for sign, end in ends if end is not None]
     parts = (f"SELECT c.type FROM contracts c WHERE {where} AND {each}" for each in [*prices, "c.price IS NULL"])  # noqa: S608 - placeholders
-    return OUTSIDE.format(outside=" UNION ALL ".join(parts)), arguments
-
-
-async def all_but(connection: Any, query: ContractFilters, statement: str, arguments: Arguments) -> Counted:
-    """What is live without those that `outside` counts: how many that are is known, whatever the size of the market."""
-    others = {row["type"]: row["n"] for row in await connection.fetch(statement, *arguments)}
-    kept = (await _kept(connection, _at_any_price(query))).by_type
-    counted = {name: n - others.get(name, 0) for name, n in kept.items()}
-    return Counted({name: n for name, n in counted.items() if n}, exact=True)
-
-
-def _at_any_price(query: ContractFilters) -> ContractFilters:
-    return query.model_copy(update={"price_min": None, "price_max": None})
+    return ALL_BUT.format(outside=" UNION ALL ".join(parts)), arguments
 
 
 def _by_type(
