@@ -129,6 +129,34 @@ async def test_what_live_contracts_ask_is_told_by_the_same_rules(api: ServedApi,
     }
 
 
+async def test_amounts_are_to_the_cent_however_much_is_offered_and_however_close_to_half_a_cent(
+    api: ServedApi, rows: MarketRows
+) -> None:
+    dice = Random(3)  # noqa: S311 - the same market every time
+    by_region: dict[int, list[Offer]] = {}
+    for number in range(1, 301):
+        region_id = dice.randint(1, 60)
+        units = dice.choice([1, 1, 2, 3, 4, 7, 8, 16, 20, 40, 10**9, 2**62 + 1])
+        cents = dice.choice([1, 3, 5, 25, 10**4 + 1, 10**20 - 1]) * dice.choice([1, units, units + 1])
+        price = min(Decimal(cents) / 100, Decimal("999999999999999999.99"))
+        await sold(
+            rows,
+            number,
+            {"type_id": RIFTER, "quantity": units},
+            price=price,
+            region_id=region_id,
+        )
+        by_region.setdefault(region_id, []).append(Offer(Article(RIFTER), price, units, accepted=False))
+
+    shown = {entry["region_id"]: entry for entry in (await prices(api))["live"]}
+
+    assert shown.keys() == by_region.keys()
+    for region_id, offers in by_region.items():
+        (expected,) = statistics(offers)
+        for name in ("contracts", "lowest", "p10", "median", "p90"):
+            assert shown[region_id][name] == getattr(expected, name), (name, offers)
+
+
 async def test_copies_are_told_apart_and_each_filter_keeps_what_it_says(api: ServedApi, rows: MarketRows) -> None:
     blueprint = {"type_id": RIFTER_BLUEPRINT}
     await sold(rows, 1, {**blueprint, **COPY}, price=1)

@@ -12,16 +12,18 @@ from api.queries.pricing import IS_COPY
 from api.schemas.type_prices import PriceQuery
 from common.tables.contracts import ASKED
 
-# Exact, and to the cent as the ingestor rounds: half to even. `tenths` of the way from the lowest price to the highest.
-_QUANTILE = """
-SELECT tenths, (cents + CASE WHEN rest * 2 > whole OR (rest * 2 = whole AND mod(cents, 2) = 1) THEN 1 ELSE 0 END)
-               * 0.01 AS amount
-  FROM unnest(ARRAY[0, 1, 5, 9]) AS tenths,
-       LATERAL (SELECT tenths * (contracts - 1) / 10 + 1 AS below, tenths * (contracts - 1) % 10 AS part) AS place,
-       LATERAL (SELECT least(below + 1, contracts) AS above) AS next,
-       LATERAL (SELECT 100 * (prices[below] * units[above] * (10 - part) + prices[above] * units[below] * part) AS sum,
-                       10 * units[below] * units[above] AS whole) AS exact,
-       LATERAL (SELECT div(sum, whole) AS cents, mod(sum, whole) AS rest) AS divided
+# How far each lies on the way from the lowest to the highest.
+_TENTHS = {"lowest": 0, "p10": 1, "median": 5, "p90": 9}
+# What is asked for one is cut off after sixty digits. So what is as good as half a cent is half a cent after fifty:
+# between any other two of these sums is more, as long as no contract offers more than fits into a bigint.
+_EXACT = """
+round(asked[{tenths} * (contracts - 1) / 10 + 1] * (10 - {tenths} * (contracts - 1) % 10)
+      + asked[least({tenths} * (contracts - 1) / 10 + 2, contracts)] * ({tenths} * (contracts - 1) % 10), 50) * 0.1
+"""
+# As the ingestor rounds: half to even.
+_TO_CENTS = """
+CASE WHEN {amount} - trunc({amount}, 2) = 0.005 AND mod(trunc({amount}, 2), 0.02) = 0 THEN trunc({amount}, 2)
+     ELSE round({amount}, 2) END
 """
 
 _ARTICLE = "is_blueprint_copy, material_efficiency, time_efficiency, runs"
@@ -30,14 +32,14 @@ _ENTRY = """
 'region_id', region_id, 'region_name', r.name, 'is_blueprint_copy', is_blueprint_copy,
 'material_efficiency', material_efficiency, 'time_efficiency', time_efficiency, 'runs', runs, 'contracts', contracts
 """
-_AMOUNTS = "'lowest', lowest, 'p10', p10, 'median', median, 'p90', p90"
+_AMOUNTS = ", ".join(f"'{amount}', {amount}" for amount in _TENTHS)
 _ORDER = "region_id, is_blueprint_copy, material_efficiency, time_efficiency, runs"
 
 SINGLE = f"c.facets[1] = {{type_id}} AND {ASKED}"
 """All it offers is of the type, and nothing is asked for but a price. There is an index of just these."""
 
 PRICES = """
-/* types.prices */
+/* types.prices: each OFFSET 0 keeps PostgreSQL from computing again what is named there */
 WITH span AS MATERIALIZED (
     SELECT coalesce({before}::date, (now() AT TIME ZONE 'UTC')::date + 1) AS until
 ), told AS MATERIALIZED (
@@ -53,26 +55,26 @@ WITH span AS MATERIALIZED (
            i.type_id, i.quantity, i.is_included, i.material_efficiency, i.time_efficiency, i.runs, {is_copy} AS is_copy
       FROM told c JOIN contract_items i USING (contract_id)
 ), offers AS (
-    SELECT region_id, day, price, coalesce(outcome = 'accepted', false) AS accepted, sum(quantity) AS units,
-           bool_or(is_copy) AS is_blueprint_copy,
+    SELECT region_id, day, (outcome = 'accepted') IS TRUE AS accepted, bool_or(is_copy) AS is_blueprint_copy,
            min(material_efficiency) FILTER (WHERE is_copy) AS material_efficiency,
-           min(time_efficiency) FILTER (WHERE is_copy) AS time_efficiency, min(runs) FILTER (WHERE is_copy) AS runs
+           min(time_efficiency) FILTER (WHERE is_copy) AS time_efficiency, min(runs) FILTER (WHERE is_copy) AS runs,
+           div(price * 1e60, sum(quantity)) * 1e-60 AS asked
       FROM held GROUP BY contract_id, region_id, day, price, outcome
     HAVING bool_and(is_included) AND min(quantity) > 0 AND count(DISTINCT (type_id, is_copy)) = 1
        AND (NOT bool_or(is_copy) OR count(DISTINCT (material_efficiency, time_efficiency, runs)) = 1)
-), asked AS (
+), together AS (
     SELECT day, region_id, {article}, count(*)::int AS contracts, (count(*) FILTER (WHERE accepted))::int AS accepted,
-           array_agg(price ORDER BY div(price * 1e42, units)) AS prices,
-           array_agg(units ORDER BY div(price * 1e42, units)) AS units
-      FROM offers o
-     WHERE {wanted} AND NOT EXISTS (SELECT FROM rolled_up_days d WHERE d.day = o.day AND d.region_id = o.region_id)
-     GROUP BY day, region_id, {article}
+           array_agg(asked) AS asked
+      FROM offers WHERE {wanted} GROUP BY day, region_id, {article}
+), ascending AS (
+    SELECT day, region_id, {article}, contracts, accepted,
+           CASE contracts WHEN 1 THEN asked ELSE ARRAY(SELECT one FROM unnest(asked) AS one ORDER BY one) END AS asked
+      FROM together o
+     WHERE NOT EXISTS (SELECT FROM rolled_up_days d WHERE d.day = o.day AND d.region_id = o.region_id) OFFSET 0
+), exact AS (
+    SELECT day, region_id, {article}, contracts, accepted, {exact} FROM ascending OFFSET 0
 ), fresh AS (
-    SELECT day, region_id, {article}, contracts, accepted, q.*
-      FROM asked, LATERAL (SELECT max(amount) FILTER (WHERE tenths = 0) AS lowest,
-                                  max(amount) FILTER (WHERE tenths = 1) AS p10,
-                                  max(amount) FILTER (WHERE tenths = 5) AS median,
-                                  max(amount) FILTER (WHERE tenths = 9) AS p90 FROM ({quantile}) AS each) AS q
+    SELECT day, region_id, {article}, contracts, accepted, {cents} FROM exact
 ), daily AS (
     SELECT * FROM fresh WHERE day IS NOT NULL
     UNION ALL
@@ -111,7 +113,8 @@ async def prices(connection: Any, type_id: int, query: PriceQuery) -> str | None
         entry=_ENTRY,
         amounts=_AMOUNTS,
         order=_ORDER,
-        quantile=_QUANTILE,
+        exact=", ".join(f"{_EXACT.format(tenths=tenths)} AS {amount}" for amount, tenths in _TENTHS.items()),
+        cents=", ".join(f"{_TO_CENTS.format(amount=amount)} AS {amount}" for amount in _TENTHS),
     )
     shown: str | None = await connection.fetchval(statement, *arguments)
     return shown
