@@ -102,14 +102,15 @@ async def test_2000_lists_are_what_the_rules_say(asked: ServedApi, engine: Async
     await asyncio.gather(*(some(range(part + PARTS * start, QUESTIONS, PARTS * TASKS)) for start in range(TASKS)))
 
 
-async def test_a_page_is_the_same_however_it_is_looked_for(engine: AsyncEngine, database_url: str) -> None:
+@pytest.mark.parametrize("sort", ["price", "issued"])
+async def test_a_page_is_the_same_however_it_is_looked_for(engine: AsyncEngine, database_url: str, sort: str) -> None:
     await fill(engine, seeded(6), 160)
     connection = await asyncpg.connect(database_url)
 
     for seed in range(150):
         wanted = {**question(seeded(seed)), "state": "live", "limit": 1 + seed % 7}
         asked = {name: value for name, value in parameters(wanted).items() if name not in {"q", "sort"}}
-        query = reading_of(ContractQuery)(QueryParams(urlencode({**asked, "sort": "price"}, doseq=True)))
+        query = reading_of(ContractQuery)(QueryParams(urlencode({**asked, "sort": sort}, doseq=True)))
         assert isinstance(query, ContractQuery)
         among = await offering(connection, query)
         pages = [

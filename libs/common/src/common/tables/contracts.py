@@ -64,12 +64,33 @@ ASKED = "type = 'item_exchange' AND composition = 'single' AND items_state = 'st
 
 MOST = ("most_runs", "most_material_efficiency", "most_time_efficiency")
 
+WALKED = [
+    "region_id",
+    "type",
+    "date_expired",
+    "start_location_id",
+    "system_id",
+    "security",
+    "price",
+    "volume",
+    "delisted_at",
+    "composition",
+    "contains_ship",
+    "value_ratio",
+]
+"""What is seen of a contract in the index of the order of issue, beside its id and that."""
+
 GROUP_FACET, CATEGORY_FACET = 1_000_000_000, 2_000_000_000
 """What is added to a group's and to a category's id in `contracts.facets`, where types stand as they are."""
 
 LISTED = "delisted_at IS NULL"
 """Of which contracts indexes are kept: those that left the list are many more in the end, and seldom asked for."""
 
+UNSAFE = f"{LISTED} AND security <> 'high'::text"
+
+
+ISSUED_ON = "(ARRAY[(date_issued AT TIME ZONE 'UTC')::date])"
+"""The day on which a contract was issued, in UTC: a list of one, for so it can stand in an index beside facets."""
 
 GONE = "delisted_at IS NOT NULL"
 """The others. They have indexes for the order in which they were issued alone, and a contract gets into those when it
@@ -159,7 +180,14 @@ contracts = Table(
     Column("reward_per_m3", Double, Computed(REWARD_PER_M3, persisted=True), comment="ISK"),
     CheckConstraint("security IN ('high', 'low', 'null', 'wormhole')", name="security"),
     CheckConstraint("items_state IN ('none', 'wanted', 'stored', 'failed')", name="items_state"),
-    Index("ix_contracts_live", "date_issued", "contract_id", postgresql_where=text("delisted_at IS NULL")),
+    # With what lists are mostly filtered by, so that a walk to what is rare need not read each contract on the way.
+    Index(
+        "ix_contracts_live",
+        "date_issued",
+        "contract_id",
+        postgresql_include=WALKED,
+        postgresql_where=text(LISTED),
+    ),
     Index(
         "ix_contracts_live_region",
         "region_id",
@@ -207,15 +235,23 @@ contracts = Table(
     Index("ix_contracts_live_issuer_id", "issuer_id", postgresql_where=text(LISTED)),
     Index("ix_contracts_live_issuer_corporation_id", "issuer_corporation_id", postgresql_where=text(LISTED)),
     # With all else that is known of the place, so that what cannot be at one place is seen without a contract.
-    Index("ix_contracts_live_place", "system_id", "start_location_id", "region_id", postgresql_where=text(LISTED)),
+    Index(
+        "ix_contracts_live_place",
+        "system_id",
+        "start_location_id",
+        "type",
+        "region_id",
+        postgresql_where=text(LISTED),
+    ),
     Index(
         "ix_contracts_live_unsafe",
         "security",
         "region_id",
         "system_id",
         "start_location_id",
-        postgresql_where=text(f"{LISTED} AND security <> 'high'::text"),
+        postgresql_where=text(UNSAFE),
     ),
+    Index("ix_contracts_live_unsafe_issued", "date_issued", "contract_id", postgresql_where=text(UNSAFE)),
     Index(
         "ix_contracts_live_ships",
         "date_issued",
@@ -229,6 +265,13 @@ contracts = Table(
         "contract_id",
         postgresql_include=[*MOST, "price", "type", "date_expired"],
         postgresql_where=text(f"{LISTED} AND offers_copy"),
+    ),
+    # By the rules of today it is empty, for copies have no value; who looks for some learns that at once.
+    Index(
+        "ix_contracts_live_valued_copies",
+        "value_ratio",
+        "contract_id",
+        postgresql_where=text(f"{LISTED} AND offers_copy AND value_ratio IS NOT NULL"),
     ),
     Index(
         "ix_contracts_live_rolled",
@@ -245,7 +288,14 @@ contracts = Table(
         postgresql_include=SAMPLED,
         postgresql_where=text(f"{LISTED} AND contract_id % 32::bigint = 0"),
     ),
-    Index("ix_contracts_facets", "facets", postgresql_using="gin", postgresql_where=text("delisted_at IS NULL")),
+    # With the day, so that the newest of what offers something can be looked up without all the older ones.
+    Index(
+        "ix_contracts_facets",
+        "facets",
+        text(ISSUED_ON),
+        postgresql_using="gin",
+        postgresql_where=text(LISTED),
+    ),
     # What is and was asked for a type, by contracts of nothing else.
     Index("ix_contracts_asked", text("(facets[1])"), "delisted_at", postgresql_where=text(ASKED)),
     Index("ix_contracts_deals", text(DEAL_RATIO), "contract_id", postgresql_where=text(DEAL)),

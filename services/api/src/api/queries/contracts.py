@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from functools import partial
 from typing import Any
 
@@ -37,6 +37,9 @@ SELECT * FROM (SELECT c.contract_id, c.type, {key} AS key FROM contracts c WHERE
 """
 MERGED = "SELECT * FROM ({branches}) AS found ORDER BY {order} LIMIT {most}"
 PASSED = "/* contracts.passed */ SELECT count(*) FROM ({stretch}) AS passed"
+
+OfDays = Callable[[Sequence[date], Arguments], str]
+"""The condition that a contract was issued on one of some days."""
 
 SHOWN = f"""
 /* contracts.shown */
@@ -135,18 +138,21 @@ async def _read(
         tier = await _tier(connection, search, stretch.part.tier)
         if tier is not None and tier.ids == []:
             continue
-        if tier is not None and tier.is_scattered and not skipped and query.wanted_state is State.LIVE:
-            rows = await _day_by_day(connection, branches[0], stretch, tier, position, arguments, wanted - len(found))
-            found |= {each.contract_id: each for each in _found(rows, stretch)}
-            if len(found) >= wanted:
-                break
-            continue
         told = f"{tier.condition(arguments)} AND {anew}" if tier else anew
         if outlook.reach is Reach.DOUBTFUL and not skipped:
             walk = partial(_walk, branches[0], indexed, stretch, told, f"{most}::bigint")
             rows = await _walked(connection, arguments, walk, outlook.walked, wanted - len(found))
             if rows:
                 return [*found.values(), *_found(rows, stretch)]
+        of_days = None if skipped else _of_days(asked, tier, outlook)
+        if of_days is not None:
+            rows = await _day_by_day(
+                connection, branches[0], stretch, of_days, position, arguments, wanted - len(found)
+            )
+            found |= {each.contract_id: each for each in _found(rows, stretch)}
+            if len(found) >= wanted:
+                break
+            continue
         statement = _statement(branches, stretch, told, f"{most}::bigint", sort=outlook.reach is not Reach.NEAR)
         behind = f"OFFSET {arguments.place(skipped)}::bigint" if skipped else ""
         rows = await _fetch(connection, arguments, f"/* contracts.stretch */ {statement} {behind}")
@@ -174,23 +180,34 @@ async def _walked(
     return []
 
 
+def _of_days(query: ContractQuery, tier: Tier | None, outlook: Outlook) -> OfDays | None:
+    """What finds the contracts of some days, where those of all would be too many; None if that is not to be done."""
+    if query.wanted_state is not State.LIVE:
+        return None
+    if tier is not None:
+        return tier.of_days if tier.is_scattered else None
+    is_of_a_kind = filters.of_a_kind(query, Arguments()) is not None
+    is_daily = outlook.reach is Reach.DAILY or (outlook.reach is Reach.DOUBTFUL and is_of_a_kind)
+    return filters.issued_on if is_daily and query.sorted_by is Sort.ISSUED else None
+
+
 async def _day_by_day(
     connection: Any,
     branch: Branch,
     stretch: Stretch,
-    tier: Tier,
+    of_days: OfDays,
     position: Position | None,
     arguments: Arguments,
     wanted: int,
 ) -> list[Any]:
-    """The first `wanted` of a tier: a day's, and so on with twice as many days while that is not enough."""
+    """The first `wanted` in the order of issue: a day's, and so on with twice as many days while that is not enough."""
     inside = position is not None and position.part == stretch.part.number
     key = position.key if position is not None and inside else None
     since = key.astimezone(UTC).date() if isinstance(key, datetime) else None
     anew = arguments.planned_anew()
     found: list[Any] = []
     for days in await spans(connection, newest_first=stretch.direction == "DESC", since=since):
-        told = f"{tier.of_days(days, arguments)} AND {anew}"
+        told = f"{of_days(days, arguments)} AND {anew}"
         most = f"{arguments.place(wanted - len(found))}::bigint"
         statement = _statement([branch], stretch, told, most, sort=True)
         found += await _fetch(connection, arguments, f"/* contracts.days */ {statement}")

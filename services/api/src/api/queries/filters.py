@@ -1,6 +1,8 @@
 """The filters of a list as SQL, for whoever reads contracts: lists, exports, deals."""
 
+import re
 from collections.abc import Iterable, Mapping, Sequence
+from datetime import date
 from typing import NamedTuple
 
 from api.queries.arguments import Arguments
@@ -8,7 +10,7 @@ from api.queries.overdue import OVERDUE
 from api.queries.pricing import BLUEPRINT
 from api.queries.search import Search
 from api.schemas.contract_filters import ITEM_RANGES, RANGES, ContractFilters, State
-from common.tables.contracts import CATEGORY_FACET, GROUP_FACET
+from common.tables.contracts import CATEGORY_FACET, GROUP_FACET, ISSUED_ON, WALKED
 
 LIVE = "c.delisted_at IS NULL AND c.date_expired > now()"
 GONE = "(c.delisted_at IS NOT NULL OR c.date_expired <= now())"
@@ -19,6 +21,9 @@ UNVALUED = "c.value_ratio IS NULL AND c.items_state <> 'none' AND c.composition 
 IS_COPY = "(o.is_blueprint_copy IS TRUE OR o.runs >= 0)"
 """As the ingestor judges: an original has no flag, or it is false; and no runs, or -1."""
 OFFERS = "EXISTS (SELECT FROM contract_items o"
+SAFE = "high"
+"""The security of most places; the others have an index of their own."""
+SEEN_IN_ORDER = frozenset({"contract_id", "date_issued", *WALKED})
 HOLDS_NOTHING = "courier"
 """The type of contract that has no items, so that nothing is known of them either."""
 
@@ -43,6 +48,7 @@ _KINDS = {
 }
 _UNJUDGED_WITH = {"items": ("items", "rolls", "value")}
 """What rests on its items too."""
+_COLUMN = re.compile(r"\bc\.(\w+)")
 _UNKNOWN = {"system": "c.system_id IS NULL", "items": UNREAD, "value": UNVALUED}
 _MOST = {"runs": "c.most_runs", "me": "c.most_material_efficiency", "te": "c.most_time_efficiency"}
 _OF_ITEMS = {"runs": "o.runs", "me": "o.material_efficiency", "te": "o.time_efficiency"}
@@ -95,11 +101,31 @@ def indexed(filters: ContractFilters, arguments: Arguments) -> str:
         held = ["c.offers_rolled"]
     elif filters.is_bpc:
         held = ["c.offers_copy"]
-    elif len(filters.region_id) == 1:
-        held = _one_of("c.region_id", filters.region_id, "bigint", arguments)
     elif filters.ships_only:
         held = ["c.contains_ship"]
+    elif filters.security and SAFE not in filters.security:
+        held = [f"c.security <> '{SAFE}'"]
+    elif len(filters.region_id) == 1:
+        held = _one_of("c.region_id", filters.region_id, "bigint", arguments)
     return " AND ".join(["c.delisted_at IS NULL", *held])
+
+
+def of_a_kind(filters: ContractFilters, arguments: Arguments) -> str | None:
+    """What is seen of the types, groups or categories it asks for: such contracts are found by day (`issued_on`), too.
+
+    None if it asks for none.
+    """
+    return " AND ".join(f"c.facets && {arguments.place(each)}::int[]" for each in _facets(filters)) or None
+
+
+def is_seen_in_order(condition: str) -> bool:
+    """Whether the index of the order of issue is all that is needed to tell who meets `condition`."""
+    return OFFERS not in condition and SEEN_IN_ORDER.issuperset(_COLUMN.findall(condition))
+
+
+def issued_on(days: Sequence[date], arguments: Arguments) -> str:
+    """That a contract was issued on one of these days, in UTC; the index of what is offered knows."""
+    return f"{ISSUED_ON} && {arguments.place(days)}::date[]"
 
 
 def reasons(filters: ContractFilters) -> list[str]:

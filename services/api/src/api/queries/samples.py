@@ -13,6 +13,10 @@ SAMPLED = 1_500
 """Contracts that a sample has, at most, and..."""
 SAMPLED_INSIDE = 500
 """... where something has to be looked up of each: what it holds, or its words."""
+OVERSHOT = 1.5
+"""As days are doubled, so many times more are read than would do."""
+DAYS_LISTED = 14
+"""For which a contract stands in a list, about."""
 LOOKED_UP = ("contract_items", "contract_words")
 ONE_OF = 32
 """Of so many live contracts, one stands in the index `ix_contracts_live_sample`."""
@@ -31,7 +35,8 @@ STORED_SAMPLE = """
 """
 SAMPLE = """
 /* samples.sampled */
-SELECT c.type, count(*) FILTER (WHERE {where}) AS n, count(*) AS sampled,
+SELECT c.type, count(*) FILTER (WHERE {where}) AS n, count(*) AS sampled, count(*) FILTER (WHERE {indexed}) AS walked,
+       count(*) FILTER (WHERE {kind}) AS of_kind,
        (SELECT reltuples FROM pg_class WHERE oid = '{among}'::regclass) AS among
   FROM {sample} AS c GROUP BY c.type
 """
@@ -59,11 +64,30 @@ class Sample:
     by_type: Mapping[str, int] = field(default_factory=dict)
     among: float = 0.0
     """So many live contracts there are."""
+    walked: int = 0
+    """Of the sample, those among which a walk in the order of issue looks (`filters.indexed`)."""
+    of_kind: int = 0
+    """Of the sample, those that offer what is asked for, whatever else they are."""
 
     def part(self, types: Sequence[str]) -> float:
         """Of all contracts, those that are found and of these types, or of any if none is named."""
-        found = Counted(self.by_type, exact=False).total(types)
-        return found / self.sampled if self.sampled else 0.0
+        return self._found(types) / self.sampled if self.sampled else 0.0
+
+    def between(self, types: Sequence[str]) -> float:
+        """How many contracts a walk tries for each that is found; where none was, as if half a contract had been."""
+        return max(self.walked, 1) / (self._found(types) or 0.5)
+
+    def looked_up(self, types: Sequence[str], wanted: int) -> float:
+        """How many contracts of a kind are read, day by day, until so many are found."""
+        if not self.sampled:
+            return 0.0
+        of_kind = max(self.of_kind, 1)
+        all_of_them = self.among * of_kind / self.sampled
+        until_found = OVERSHOT * wanted * of_kind / (self._found(types) or 0.5)
+        return min(max(until_found, all_of_them / DAYS_LISTED), OVERSHOT * all_of_them)
+
+    def _found(self, types: Sequence[str]) -> int:
+        return Counted(self.by_type, exact=False).total(types)
 
 
 async def sampled(
@@ -72,10 +96,11 @@ async def sampled(
     """What a list holds, by a sample of what is live, or of all that is stored if it is not about that."""
     arguments = Arguments()
     where = filters.where(query, arguments, search, offering)
+    indexed, kind = filters.indexed(query, arguments), filters.of_a_kind(query, arguments) or "true"
     is_live = query.wanted_state is State.LIVE
     sample, among = (LIVE_SAMPLE, "ix_contracts_live_sample") if is_live else (STORED_SAMPLE, "contracts")
     most = SAMPLED_INSIDE if any(table in where for table in LOOKED_UP) else SAMPLED
-    statement = SAMPLE.format(where=where, sample=sample.format(most=most), among=among)
+    statement = SAMPLE.format(where=where, indexed=indexed, kind=kind, sample=sample.format(most=most), among=among)
     rows = await connection.fetch(statement, *arguments)
     looked_at = sum(row["sampled"] for row in rows)
     if looked_at == 0:
@@ -85,4 +110,5 @@ async def sampled(
     each = among_so_many / looked_at * (ONE_OF if is_live else 1)
     counted = Counted({row["type"]: round(row["n"] * each) for row in rows if row["n"]}, exact=False)
     found = {row["type"]: row["n"] for row in rows}
-    return Sample(counted, sum(found.values()), looked_at, found, each * looked_at)
+    walked, of_kind = (sum(row[name] for row in rows) for name in ("walked", "of_kind"))
+    return Sample(counted, sum(found.values()), looked_at, found, each * looked_at, walked, of_kind)

@@ -120,7 +120,7 @@ class Tier:
             return f"c.contract_id = ANY({arguments.place(self.ids)}::bigint[])"
         return IS_FOUND.format(query=arguments.place(self.query)).strip()
 
-    def of_days(self, days: Iterable[date], arguments: Arguments) -> str:
+    def of_days(self, days: Sequence[date], arguments: Arguments) -> str:
         """The same, and that it was issued on one of these days."""
         query = f"({self.query}) & ({_any(_quoted(issued_on(day)) for day in days)})"
         return ISSUED_THEN.format(query=arguments.place(query)).strip()

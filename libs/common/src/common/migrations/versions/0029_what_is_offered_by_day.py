@@ -1,0 +1,48 @@
+"""What is offered is found by the day of its issue, couriers by their place; a walk sees what lists are filtered by"""
+
+from collections.abc import Sequence
+from typing import Any
+
+import sqlalchemy as sa
+from alembic import op
+
+revision: str = "0029"
+down_revision: str | None = "0026"
+branch_labels: str | Sequence[str] | None = None
+depends_on: str | Sequence[str] | None = None
+
+LISTED = "delisted_at IS NULL"
+ISSUED_ON = sa.text("(ARRAY[(date_issued AT TIME ZONE 'UTC')::date])")
+ORDER = ["date_issued", "contract_id"]
+SEEN = [
+    *("region_id", "type", "date_expired", "start_location_id", "system_id", "security", "price", "volume"),
+    *("delisted_at", "composition", "contains_ship", "value_ratio"),
+]
+NEW = {
+    "ix_contracts_live_unsafe_issued": (ORDER, f"{LISTED} AND security <> 'high'::text"),
+    "ix_contracts_live_valued_copies": (
+        ["value_ratio", "contract_id"],
+        f"{LISTED} AND offers_copy AND value_ratio IS NOT NULL",
+    ),
+}
+
+
+def upgrade() -> None:
+    _replace("ix_contracts_live", ORDER, postgresql_include=SEEN)
+    _replace("ix_contracts_facets", ["facets", ISSUED_ON], postgresql_using="gin")
+    _replace("ix_contracts_live_place", ["system_id", "start_location_id", "type", "region_id"])
+    for name, (columns, where) in NEW.items():
+        op.create_index(name, "contracts", columns, unique=False, postgresql_where=sa.text(where))
+
+
+def downgrade() -> None:
+    for name in NEW:
+        op.drop_index(name, table_name="contracts")
+    _replace("ix_contracts_live_place", ["system_id", "start_location_id", "region_id"])
+    _replace("ix_contracts_facets", ["facets"], postgresql_using="gin")
+    _replace("ix_contracts_live", ORDER)
+
+
+def _replace(name: str, columns: list[Any], **otherwise: Any) -> None:
+    op.drop_index(name, table_name="contracts")
+    op.create_index(name, "contracts", columns, unique=False, postgresql_where=sa.text(LISTED), **otherwise)
