@@ -2,13 +2,8 @@
 
 from common.tables.access import api_key_uses, api_keys
 from common.tables.base import metadata
-from common.tables.contracts import (
-    bids,
-    contract_changes,
-    contract_items,
-    contract_words,
-    contracts,
-)
+from common.tables.contents import bids, contract_changes, contract_items, contract_words
+from common.tables.contracts import contracts
 from common.tables.counts import listed_count_changes, listed_counts
 from common.tables.dynamic_items import dynamic_item_attributes, dynamic_items
 from common.tables.messaging import broker_epochs, dead_letters, heartbeats, inbox, outbox
