@@ -12,6 +12,8 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from api.schemas.type_prices import TypePrices
 from common.tables import contract_items
 from ingestor.domain.statistics import Article, Offer, statistics
+from ingestor.domain.summary import TypeFacts, summarise
+from ingestor.esi.models import PublicItem
 from ingestor.stores import history
 from support.market_rows import DOMAIN, MERLIN, NOW, RIFTER, THE_FORGE, TRITANIUM, MarketRows
 from support.served_api import ServedApi
@@ -21,6 +23,7 @@ RIFTER_BLUEPRINT = 691
 LONG_AGO = (NOW - timedelta(days=20)).replace(hour=0, minute=0, second=0, microsecond=0)
 COPY: dict[str, Any] = {"is_blueprint_copy": True, "material_efficiency": 10, "time_efficiency": 20, "runs": 5}
 TYPES = (RIFTER, TRITANIUM, RIFTER_BLUEPRINT)
+FACTS = {type_id: TypeFacts(f"type {type_id}", 9 if type_id == RIFTER_BLUEPRINT else 6) for type_id in (*TYPES, MERLIN)}
 
 
 async def prices(api: ServedApi, type_id: int = RIFTER, **params: Any) -> dict[str, Any]:
@@ -45,11 +48,22 @@ async def roll_up(engine: AsyncEngine) -> int:
             removed += await history.remove(connection, day, most=1000)
 
 
-async def sold(rows: MarketRows, contract_id: int, *lines: dict[str, Any], **columns: Any) -> None:
-    """An exchange of `lines`, with the summary that the ingestor makes of them."""
-    offered = {line["type_id"] for line in lines if line.get("offered", True)}
-    mixed = len(offered) > 1 or any(not line.get("offered", True) for line in lines)
-    await rows.contract(contract_id, composition="bundle" if mixed else "single", **columns)
+async def sold(
+    rows: MarketRows, contract_id: int, *lines: dict[str, Any], by_its_items: bool = False, **columns: Any
+) -> None:
+    """An exchange of `lines`, with the summary that the ingestor makes of them; or did, before it counted pieces."""
+    held = [PublicItem(**{"record_id": 1, "quantity": 1, "is_included": True, **line}) for line in lines]
+    summary = summarise(held, FACTS)
+    blueprint = summary.blueprint
+    told = {
+        "composition": summary.composition,
+        "units": None if by_its_items else summary.units,
+        "is_blueprint_copy": blueprint and blueprint.is_copy,
+        "material_efficiency": blueprint and blueprint.material_efficiency,
+        "time_efficiency": blueprint and blueprint.time_efficiency,
+        "runs": blueprint and blueprint.runs,
+    }
+    await rows.contract(contract_id, **told, **columns)
     for line in lines:
         await rows.item(contract_id, **line)
 
@@ -58,7 +72,8 @@ def line(dice: Random) -> dict[str, Any]:
     type_id = dice.choice(TYPES)
     if type_id != RIFTER_BLUEPRINT or dice.random() < 0.2:
         return {"type_id": type_id, "quantity": dice.choice([1, 1, 3, 7, 10**9])}
-    research = {"material_efficiency": dice.choice([0, 10, None]), "time_efficiency": 20, "runs": dice.choice([1, 5])}
+    runs = dice.choice([1, 1, 1, 5, 5, 5, -1])
+    research = {"material_efficiency": dice.choice([0, 10, None]), "time_efficiency": 20, "runs": runs}
     return {"type_id": type_id, "is_blueprint_copy": dice.choice([True, None]), "quantity": 1, **research}
 
 
@@ -70,7 +85,7 @@ async def test_a_day_reads_the_same_before_and_after_it_is_rolled_up(
     for number in range(1, 250):
         lines = [line(dice)] * dice.choice([1, 1, 1, 2]) + [line(dice)] * dice.choice([0, 0, 0, 1])
         if dice.random() < 0.1:
-            lines.append({"type_id": MERLIN, "offered": False})
+            lines.append({"type_id": MERLIN, "is_included": False})
         columns = {
             "type": dice.choice(["item_exchange"] * 8 + ["auction"]),
             "region_id": dice.choice([THE_FORGE, DOMAIN]),
@@ -78,7 +93,7 @@ async def test_a_day_reads_the_same_before_and_after_it_is_rolled_up(
             "outcome": dice.choice(["accepted", "unknown", None]),
             "delisted_at": LONG_AGO + timedelta(hours=dice.randint(0, 240)),
         }
-        await sold(rows, number, *lines, **columns)
+        await sold(rows, number, *lines, by_its_items=dice.random() < 0.3, **columns)
 
     before = [await prices(api, type_id, days=60) for type_id in TYPES]
     removed = await roll_up(engine)
@@ -139,12 +154,14 @@ async def test_amounts_are_to_the_cent_however_much_is_offered_and_however_close
         units = dice.choice([1, 1, 2, 3, 4, 7, 8, 16, 20, 40, 10**9, 2**62 + 1])
         cents = dice.choice([1, 3, 5, 25, 10**4 + 1, 10**20 - 1]) * dice.choice([1, units, units + 1])
         price = min(Decimal(cents) / 100, Decimal("999999999999999999.99"))
+        by_its_items = dice.random() < 0.3
         await sold(
             rows,
             number,
             {"type_id": RIFTER, "quantity": units},
             price=price,
             region_id=region_id,
+            by_its_items=by_its_items,
         )
         by_region.setdefault(region_id, []).append(Offer(Article(RIFTER), price, units, accepted=False))
 

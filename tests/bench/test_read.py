@@ -29,7 +29,7 @@ SUMMARY = """
 SELECT contract_id, label, composition, contains_ship, items_offered, items_requested, is_blueprint_copy,
        material_efficiency, time_efficiency, runs, packaged_volume, value_buy, value_sell, value_average, value_lines,
        value_lines_priced, '{' || array_to_string(facets, ',') || '}', offers_copy, offers_rolled, most_runs,
-       most_material_efficiency, most_time_efficiency
+       most_material_efficiency, most_time_efficiency, units
   FROM contracts WHERE items_state = 'stored' ORDER BY contract_id
 """
 

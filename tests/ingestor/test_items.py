@@ -14,6 +14,7 @@ from common.events import ContractEnriched, Dataset, IngestRequested, ItemsWante
 from common.ids import new_id
 from common.tables.contracts import CATEGORY_FACET, GROUP_FACET
 from ingestor.domain.retrying import MAX_ITEM_ATTEMPTS
+from ingestor.domain.summary import VERSION
 from ingestor.stores.runs import Run
 from support.ingestion import NOWHERE, REGION, Ingestion, client, contract, ingestion, whole_list
 from support.scripted_esi import Asked, answer, scripted_esi
@@ -65,8 +66,9 @@ async def test_items_are_stored_once_and_told_once_however_often_they_are_delive
             "stored",
             "5 \N{MULTIPLICATION SIGN} Tritanium",
             "single",
-            2,
+            VERSION,
         )
+        assert row.units == 5
         assert row.facets == [34, GROUP_FACET + 18, CATEGORY_FACET + 4]
         assert row.listed_at < row.items_read_at < clock.now()
         assert await ingestor.value("SELECT count(*) FROM contract_items") == 1

@@ -134,6 +134,44 @@ def test_the_most_of_all_that_is_offered_is_known_each_by_itself() -> None:
     )
 
 
+@given(st.lists(st.integers(1, 10**12), min_size=1, max_size=10))
+def test_all_pieces_of_one_article_are_counted(quantities: list[int]) -> None:
+    original = item(RIFTER_BLUEPRINT, material_efficiency=10)
+
+    assert summarise([item(TRITANIUM, quantity) for quantity in quantities], FACTS).units == sum(quantities)
+    assert summarise([original, item(RIFTER_BLUEPRINT)], FACTS).units == 2
+    assert summarise([copy(runs=5), copy(runs=5)], FACTS).units == 2
+
+
+@pytest.mark.parametrize(
+    "held",
+    [
+        [copy(runs=5), copy(runs=1)],
+        [copy(runs=5), copy(runs=5, material_efficiency=0)],
+        [copy(runs=5), copy(runs=5, time_efficiency=0)],
+        [copy(runs=5), item(RIFTER_BLUEPRINT)],
+        [item(TRITANIUM), item(TRITANIUM, 0)],
+        [item(TRITANIUM, -1)],
+    ],
+)
+def test_several_articles_of_a_type_and_stacks_of_nothing_have_no_pieces(held: list[PublicItem]) -> None:
+    assert summarise(held, FACTS).units == 0
+
+
+@pytest.mark.parametrize(
+    "held",
+    [
+        [item(TRITANIUM), item(RIFTER)],
+        [item(TRITANIUM), item(RIFTER, offered=False)],
+        [item(RIFTER, offered=False)],
+        [copy(runs=-1)],
+        [item(TRITANIUM, 2**62), item(TRITANIUM, 2**62)],
+    ],
+)
+def test_pieces_of_several_types_are_not_counted_nor_what_a_contract_cannot_tell(held: list[PublicItem]) -> None:
+    assert summarise(held, FACTS).units is None
+
+
 def test_copies_of_different_research_are_no_one_blueprint() -> None:
     first, second = (copy(runs=runs, material_efficiency=0, time_efficiency=0) for runs in (1, 2))
 

@@ -17,6 +17,7 @@ from sqlalchemy import (
 from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.sql import text
 
+from common.tables.asked import ASKED, TOLD_OF_ASKED
 from common.tables.base import Isk, instant, metadata
 from common.tables.sampled import SAMPLED
 
@@ -57,9 +58,6 @@ AND price >= 0.1 * least(value_sell, value_average) AND least(value_sell, value_
 """
 """Which listed contracts are deals, by rules that `GET /contracts/deals` explains. An index is made of just these, so
 that those who fail do not have to be passed over, however many they are."""
-
-ASKED = "type = 'item_exchange' AND composition = 'single' AND items_state = 'stored' AND price > 0::numeric"
-"""Which contracts tell what is asked for a type: of the only one that they offer, which is their first facet."""
 
 MOST = ("most_runs", "most_material_efficiency", "most_time_efficiency")
 
@@ -169,6 +167,7 @@ contracts = Table(
     Column("most_runs", Integer, comment="The most of any it offers; null if none has any"),
     Column("most_material_efficiency", SmallInteger, comment="Likewise"),
     Column("most_time_efficiency", SmallInteger, comment="Likewise"),
+    Column("units", BigInteger, comment="Pieces of the one article it offers; 0: of several; null: its items tell"),
     # What it offers is worth at the market, as far as that is known.
     Column("value_buy", Isk),
     Column("value_sell", Isk),
@@ -296,7 +295,13 @@ contracts = Table(
         postgresql_where=text(LISTED),
     ),
     # What is and was asked for a type, by contracts of nothing else.
-    Index("ix_contracts_asked", text("(facets[1])"), "delisted_at", postgresql_where=text(ASKED)),
+    Index(
+        "ix_contracts_asked",
+        text("(facets[1])"),
+        "delisted_at",
+        postgresql_include=TOLD_OF_ASKED,
+        postgresql_where=text(ASKED),
+    ),
     Index("ix_contracts_deals", text(DEAL_RATIO), "contract_id", postgresql_where=text(DEAL)),
     Index(
         "ix_contracts_couriers",

@@ -10,7 +10,7 @@ from typing import Any
 from api.queries.arguments import Arguments
 from api.queries.pricing import IS_COPY
 from api.schemas.type_prices import PriceQuery
-from common.tables.contracts import ASKED
+from common.tables.asked import ASKED
 
 # How far each lies on the way from the lowest to the highest.
 _TENTHS = {"lowest": 0, "p10": 1, "median": 5, "p90": 9}
@@ -37,29 +37,44 @@ _ORDER = "region_id, is_blueprint_copy, material_efficiency, time_efficiency, ru
 
 SINGLE = f"c.facets[1] = {{type_id}} AND {ASKED}"
 """All it offers is of the type, and nothing is asked for but a price. There is an index of just these."""
+ONE_ARTICLE = "units IS DISTINCT FROM 0"
+"""As far as the contract tells: where an older release read its items, they have to."""
+
+# Of columns that are in that index, so that no contract is looked at.
+_TOLD = """
+contract_id, region_id, price, (outcome = 'accepted') IS TRUE AS accepted,
+           (delisted_at AT TIME ZONE 'UTC')::date AS day, units, is_blueprint_copy IS TRUE AS is_blueprint_copy,
+           material_efficiency, time_efficiency, runs
+"""
 
 PRICES = """
 /* types.prices: each OFFSET 0 keeps PostgreSQL from computing again what is named there */
 WITH span AS MATERIALIZED (
     SELECT coalesce({before}::date, (now() AT TIME ZONE 'UTC')::date + 1) AS until
 ), told AS MATERIALIZED (
-    SELECT contract_id, region_id, price, outcome, delisted_at FROM contracts c
-     WHERE {single} AND {here} AND c.delisted_at IS NULL AND c.date_expired > now()
+    SELECT {told} FROM contracts c
+     WHERE {single} AND {here} AND {one_article} AND c.delisted_at IS NULL AND c.date_expired > now()
     UNION ALL
-    SELECT contract_id, region_id, price, outcome, delisted_at FROM contracts c
-     WHERE {single} AND {here}
+    SELECT {told} FROM contracts c
+     WHERE {single} AND {here} AND {one_article}
        AND c.delisted_at >= (SELECT (until - {days}::int)::timestamp AT TIME ZONE 'UTC' FROM span)
        AND c.delisted_at < (SELECT until::timestamp AT TIME ZONE 'UTC' FROM span)
 ), held AS (
-    SELECT c.contract_id, c.region_id, c.price, c.outcome, (c.delisted_at AT TIME ZONE 'UTC')::date AS day,
-           i.type_id, i.quantity, i.is_included, i.material_efficiency, i.time_efficiency, i.runs, {is_copy} AS is_copy
-      FROM told c JOIN contract_items i USING (contract_id)
+    SELECT c.contract_id, c.region_id, c.day, c.price, c.accepted, i.type_id, i.quantity, i.is_included,
+           i.material_efficiency, i.time_efficiency, i.runs, {is_copy} AS is_copy
+      FROM told c JOIN contract_items i USING (contract_id) WHERE c.units IS NULL
 ), offers AS (
-    SELECT region_id, day, (outcome = 'accepted') IS TRUE AS accepted, bool_or(is_copy) AS is_blueprint_copy,
-           min(material_efficiency) FILTER (WHERE is_copy) AS material_efficiency,
-           min(time_efficiency) FILTER (WHERE is_copy) AS time_efficiency, min(runs) FILTER (WHERE is_copy) AS runs,
-           div(price * 1e60, sum(quantity)) * 1e-60 AS asked
-      FROM held GROUP BY contract_id, region_id, day, price, outcome
+    SELECT region_id, day, accepted, is_blueprint_copy,
+           CASE WHEN is_blueprint_copy THEN material_efficiency END AS material_efficiency,
+           CASE WHEN is_blueprint_copy THEN time_efficiency END AS time_efficiency,
+           CASE WHEN is_blueprint_copy THEN runs END AS runs,
+           CASE units WHEN 1 THEN price ELSE div(price * 1e60, units) * 1e-60 END AS asked
+      FROM told WHERE units IS NOT NULL
+    UNION ALL
+    SELECT region_id, day, accepted, bool_or(is_copy), min(material_efficiency) FILTER (WHERE is_copy),
+           min(time_efficiency) FILTER (WHERE is_copy), min(runs) FILTER (WHERE is_copy),
+           div(price * 1e60, sum(quantity)) * 1e-60
+      FROM held GROUP BY contract_id, region_id, day, price, accepted
     HAVING bool_and(is_included) AND min(quantity) > 0 AND count(DISTINCT (type_id, is_copy)) = 1
        AND (NOT bool_or(is_copy) OR count(DISTINCT (material_efficiency, time_efficiency, runs)) = 1)
 ), together AS (
@@ -103,6 +118,7 @@ async def prices(connection: Any, type_id: int, query: PriceQuery) -> str | None
         here = f"c.region_id = ANY({arguments.place(query.region_id)}::bigint[])"
     statement = PRICES.format(
         single=SINGLE.format(type_id=placed),
+        one_article=ONE_ARTICLE,
         type_id=placed,
         before=arguments.place(query.before),
         days=arguments.place(query.days),
@@ -113,6 +129,7 @@ async def prices(connection: Any, type_id: int, query: PriceQuery) -> str | None
         entry=_ENTRY,
         amounts=_AMOUNTS,
         order=_ORDER,
+        told=_TOLD,
         exact=", ".join(f"{_EXACT.format(tenths=tenths)} AS {amount}" for amount, tenths in _TENTHS.items()),
         cents=", ".join(f"{_TO_CENTS.format(amount=amount)} AS {amount}" for amount in _TENTHS),
     )

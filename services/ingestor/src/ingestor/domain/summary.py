@@ -6,13 +6,16 @@ from typing import Final, Literal, NamedTuple
 
 from ingestor.esi.models import PublicItem
 
-VERSION = 2
+VERSION = 3
 """Of these rules. A contract summarised under an older one may be read again."""
 
 SHIP, BLUEPRINT = 6, 9
 """Categories of the Static Data Export. A ship's blueprint is of the second, and so are formulas of reactions."""
 ABYSSAL, MUTAPLASMIDS = 15, 1964
 """The meta group of what a mutaplasmid makes, and the group of mutaplasmids, which are of it too but alike."""
+
+MOST_UNITS = 2**63 - 1
+"""Can be stored."""
 
 VOLUME_DECIMALS = 6
 """Nothing is smaller than 0.0002 m³; what stands behind is noise of the sum."""
@@ -52,6 +55,8 @@ class Summary:
     """What a list shows of a contract. `blueprint` is set when all it offers are equal blueprints.
 
     `packaged_volume`: m³ of what it offers as if all of it were packaged; None where that is not known of every item.
+    `units`: how many pieces of one article it offers, if that and nothing else is exchanged; 0 if it offers several
+    articles of a type, or stacks of nothing; None of all else, and if that cannot be told so.
     """
 
     label: str
@@ -63,6 +68,7 @@ class Summary:
     packaged_volume: float | None
     offers_copy: bool
     most: "Most"
+    units: int | None
 
 
 class Most(NamedTuple):
@@ -86,9 +92,10 @@ def summarise(items: Sequence[PublicItem], facts: Mapping[int, TypeFacts]) -> Su
     offered = [item for item in items if item.is_included]
     requested = [item for item in items if not item.is_included]
     blueprints = [item for item in offered if _tells_of_research(item)]
+    composition = _composition(offered, requested)
     return Summary(
         label=_label(offered or requested, facts, wanted=not offered),
-        composition=_composition(offered, requested),
+        composition=composition,
         contains_ship=any(_is_ship(item.type_id, facts) for item in offered),
         items_offered=len(offered),
         items_requested=len(requested),
@@ -96,6 +103,7 @@ def summarise(items: Sequence[PublicItem], facts: Mapping[int, TypeFacts]) -> Su
         packaged_volume=_packaged_volume(offered, facts),
         offers_copy=any(is_copy(item) for item in blueprints),
         most=_most(blueprints),
+        units=_units(offered) if composition == "single" else None,
     )
 
 
@@ -146,6 +154,27 @@ def _research(item: PublicItem) -> tuple[bool, int | None, int | None, int | Non
     copy = is_copy(item)
     runs = item.runs if copy and item.runs is not None and item.runs >= 0 else None
     return copy, item.material_efficiency, item.time_efficiency, runs
+
+
+def _units(offered: Sequence[PublicItem]) -> int | None:
+    """Of items of one type. An article is what `domain/statistics.py` says."""
+    first = offered[0]
+    copy = is_copy(first)
+    for item in offered:
+        if item.quantity <= 0 or is_copy(item) != copy or (copy and _differ(item, first)):
+            return 0
+    if copy and first.runs is not None and first.runs < 0:
+        return None  # of which a summary does not tell
+    units = sum(item.quantity for item in offered)
+    return units if units <= MOST_UNITS else None
+
+
+def _differ(one: PublicItem, other: PublicItem) -> bool:
+    return (one.material_efficiency, one.time_efficiency, one.runs) != (
+        other.material_efficiency,
+        other.time_efficiency,
+        other.runs,
+    )
 
 
 def _most(blueprints: Sequence[PublicItem]) -> Most:

@@ -23,7 +23,7 @@ from ingestor.esi.models import PublicItem
 from ingestor.stores import dynamic_items, sql, timers, valuing, words
 
 LARGEST_FACET = 2**31 - 1
-SUMMARY_COLUMNS, POSTPONE_COLUMNS = 22, 5
+SUMMARY_COLUMNS, POSTPONE_COLUMNS = 23, 5
 """How many arrays the two statements take."""
 
 WANTED_OF = text("""
@@ -246,6 +246,7 @@ def _summary_row(of: Described) -> tuple[object, ...]:
         summary.offers_copy,
         bool(of.rolled),
         *summary.most,
+        summary.units,
     )
 
 

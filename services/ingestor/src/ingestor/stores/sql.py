@@ -210,13 +210,15 @@ UPDATE contracts c
        packaged_volume = s.packaged_volume, value_buy = s.value_buy, value_sell = s.value_sell,
        value_average = s.value_average, value_lines = s.value_lines, value_lines_priced = s.value_lines_priced,
        facets = s.facets::int[], offers_copy = s.offers_copy, offers_rolled = s.offers_rolled,
-       most_runs = s.most_runs, most_material_efficiency = s.most_me, most_time_efficiency = s.most_te
+       most_runs = s.most_runs, most_material_efficiency = s.most_me, most_time_efficiency = s.most_te,
+       units = s.units
   FROM unnest($2::bigint[], $3::text[], $4::text[], $5::boolean[], $6::int[], $7::int[], $8::boolean[], $9::smallint[],
               $10::smallint[], $11::int[], $12::float8[], $13::numeric[], $14::numeric[], $15::numeric[], $16::int[],
-              $17::int[], $18::text[], $19::boolean[], $20::boolean[], $21::int[], $22::smallint[], $23::smallint[])
+              $17::int[], $18::text[], $19::boolean[], $20::boolean[], $21::int[], $22::smallint[], $23::smallint[],
+              $24::bigint[])
     AS s (contract_id, label, composition, contains_ship, items_offered, items_requested, is_blueprint_copy,
           material_efficiency, time_efficiency, runs, packaged_volume, value_buy, value_sell, value_average,
-          value_lines, value_lines_priced, facets, offers_copy, offers_rolled, most_runs, most_me, most_te)
+          value_lines, value_lines_priced, facets, offers_copy, offers_rolled, most_runs, most_me, most_te, units)
  WHERE c.contract_id = s.contract_id
 """
 
