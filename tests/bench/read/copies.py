@@ -254,7 +254,9 @@ async def multiply(url: str, size: Size, say: Callable[[str], None]) -> dict[str
         await _run(connection, ("SET client_min_messages = 'warning'", "DROP SCHEMA seed CASCADE"))
         await _run(connection, (index["definition"] for index in indexes))
         say("indexes are there")
-        await _run(connection, ("SELECT fold_listed_counts()", "VACUUM ANALYZE", "CHECKPOINT"))
+        await _run(
+            connection, ("SELECT uncount_expired()", "SELECT fold_listed_counts()", "VACUUM ANALYZE", "CHECKPOINT")
+        )
         return dict(await connection.fetchrow(COUNTS))
     finally:
         await engine.dispose()

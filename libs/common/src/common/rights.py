@@ -27,6 +27,7 @@ WRITERS: Mapping[str, str] = {
     "coverage": "ingestor",
     "listed_counts": "ingestor",
     "listed_count_changes": "ingestor",
+    "listed_count_horizon": "ingestor",
     "upstream_responses": "ingestor",
     "upstream_limits": "ingestor",
     "price_statistics": "ingestor",

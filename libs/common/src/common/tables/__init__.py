@@ -4,7 +4,7 @@ from common.tables.access import api_key_uses, api_keys
 from common.tables.base import metadata
 from common.tables.contents import bids, contract_changes, contract_items, contract_words
 from common.tables.contracts import contracts
-from common.tables.counts import listed_count_changes, listed_counts
+from common.tables.counts import listed_count_changes, listed_count_horizon, listed_counts
 from common.tables.dynamic_items import dynamic_item_attributes, dynamic_items
 from common.tables.messaging import broker_epochs, dead_letters, heartbeats, inbox, outbox
 from common.tables.prices import price_sources, price_statistics, prices, rolled_up_days
@@ -58,6 +58,7 @@ __all__ = [
     "inbox",
     "ingest_requests",
     "listed_count_changes",
+    "listed_count_horizon",
     "listed_counts",
     "metadata",
     "names",

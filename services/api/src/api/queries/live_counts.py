@@ -1,33 +1,37 @@
 """How many live contracts there are of something, out of what the database keeps count of as it writes.
 
-Counted are listed contracts; those that have expired since, and stand in a list until the next sweep, are taken off
-here. So it costs what occurs and what expired lately, whatever the size of the market
+Counted are listed contracts; those that have expired, and stand in a list until the next sweep, are taken off now and
+then by the ingestor, and those of the last seconds here. So it costs what occurs, whatever the size of the market
 (docs/decisions/0017-what-is-listed-is-counted-as-it-is-written.md).
 """
 
 from typing import Literal
 
-from api.queries.overdue import OVERDUE
 from common.tables.contracts import CATEGORY_FACET, GROUP_FACET
 
+PASSED = "passed_listed_count_horizon()"
+"""What has expired and is still counted, with -1 as its `change`; or after the clock was set back the contrary, with 1.
+
+It is what expired in the last seconds, if an ingestor is at work."""
 Kind = Literal["type", "group", "category", "region", "system", "station"]
 
 
 def _facets(least: int, beyond: int) -> str:
     return f"""
-        SELECT (facet - {least})::bigint FROM (SELECT unnest(c.facets) AS facet FROM {OVERDUE} c) AS offered
+        SELECT (facet - {least})::bigint, change
+          FROM (SELECT unnest(c.facets) AS facet, c.change FROM {PASSED} c) AS offered
          WHERE facet >= {least} AND facet < {beyond}
     """  # noqa: S608 - constants
 
 
 # As `counted_by` tells for each contract by itself, which takes five times as long.
-_OVERDUE_BY: dict[Kind, str] = {
+_PASSED_BY: dict[Kind, str] = {
     "type": _facets(0, GROUP_FACET),
     "group": _facets(GROUP_FACET, CATEGORY_FACET),
     "category": _facets(CATEGORY_FACET, CATEGORY_FACET + GROUP_FACET),
-    "region": f"SELECT c.region_id FROM {OVERDUE} c",  # noqa: S608 - constants
-    "system": f"SELECT c.system_id FROM {OVERDUE} c",  # noqa: S608 - constants
-    "station": f"SELECT c.start_location_id FROM {OVERDUE} c",  # noqa: S608 - constants
+    "region": f"SELECT c.region_id, c.change FROM {PASSED} c",  # noqa: S608 - constants
+    "system": f"SELECT c.system_id, c.change FROM {PASSED} c",  # noqa: S608 - constants
+    "station": f"SELECT c.start_location_id, c.change FROM {PASSED} c",  # noqa: S608 - constants
 }
 
 
@@ -37,7 +41,7 @@ def unsettled(kind: Kind) -> str:
         SELECT id, sum(n)::int AS change FROM (
             SELECT id, change FROM listed_count_changes WHERE kind = '{kind}'
             UNION ALL
-            SELECT number, -1 FROM ({_OVERDUE_BY[kind]}) AS overdue (number) WHERE number IS NOT NULL
+            SELECT number, n FROM ({_PASSED_BY[kind]}) AS passed (number, n) WHERE number IS NOT NULL
            ) AS moved (id, n)
          GROUP BY id
     """  # noqa: S608 - constants
@@ -50,7 +54,7 @@ SELECT substr(kind, 10) AS type, sum(n)::bigint AS n FROM (
     UNION ALL
     SELECT kind, id, change FROM listed_count_changes WHERE kind LIKE 'contract %'
     UNION ALL
-    SELECT 'contract ' || c.type, c.region_id, -1 FROM {OVERDUE} c
+    SELECT 'contract ' || c.type, c.region_id, c.change FROM {PASSED} c
    ) AS counted (kind, region_id, n)
  WHERE region_id = ANY($1::bigint[]) OR cardinality($1::bigint[]) = 0 GROUP BY kind HAVING sum(n) > 0
 """  # noqa: S608 - constants

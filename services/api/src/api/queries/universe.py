@@ -2,8 +2,7 @@
 
 from typing import Any
 
-from api.queries.live_counts import live_counts
-from api.queries.overdue import OVERDUE
+from api.queries.live_counts import PASSED, live_counts
 from api.queries.pricing import BLUEPRINT, RELIC, SHIP
 from common.tables.contracts import GROUP_FACET
 
@@ -31,7 +30,8 @@ SELECT json_build_object(
     'market_group_id', t.market_group_id, 'meta_group_id', t.meta_group_id,
     'live', coalesce((SELECT contracts FROM listed_counts WHERE kind = 'type' AND id = t.type_id), 0)
             + coalesce((SELECT sum(change) FROM listed_count_changes WHERE kind = 'type' AND id = t.type_id), 0)
-            - (SELECT count(*) FROM {OVERDUE} c WHERE c.facets @> ARRAY[least(t.type_id, {GROUP_FACET - 1})::int]),
+            + coalesce((SELECT sum(c.change) FROM {PASSED} c
+                         WHERE c.facets @> ARRAY[least(t.type_id, {GROUP_FACET - 1})::int]), 0),
     'prices', CASE WHEN p.type_id IS NOT NULL THEN json_build_object(
         'buy', p.buy, 'sell', p.sell, 'orders_as_of', p.orders_at,
         'average', p.average, 'adjusted', p.adjusted, 'averages_as_of', p.average_at) END,
