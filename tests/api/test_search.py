@@ -158,7 +158,7 @@ def asked(rng: random.Random) -> str:
     return " ".join(word[: rng.randint(1, len(word))] if rng.random() < 0.5 else word.upper() for word in chosen)
 
 
-@pytest.mark.parametrize("limits", [LIMITS, replace(LIMITS, fewest=2, balance=0), replace(LIMITS, begun=1)])
+@pytest.mark.parametrize("limits", [LIMITS, replace(LIMITS, few=2), replace(LIMITS, begun=1)])
 async def test_what_is_found_is_what_brute_force_finds_in_the_same_tiers(
     connection: AsyncConnection, rows: MarketRows, limits: Limits
 ) -> None:
@@ -194,7 +194,7 @@ async def test_a_page_is_the_same_however_many_are_tried_told_or_looked_up_by_da
     raw = await asyncpg_connection(connection)
     await raw.execute("UPDATE contracts SET date_issued = date_issued - contract_id % 17 * interval '13 hours'")
     await indexing.index(connection, range(1, 81))
-    scattered = replace(LIMITS, fewest=0, balance=0, sample=1, fewest_of_sample=0, dense=2)
+    scattered = replace(LIMITS, few=0, sample=1, fewest_of_sample=0, dense=2)
     seen = 0
 
     for number in range(100):

@@ -18,7 +18,6 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date, timedelta
 from itertools import islice, product
-from math import isqrt
 from typing import Any, Final
 
 from api.problems import InvalidRequestError
@@ -70,10 +69,9 @@ class Limits:
 
     begun: int = 16
     """If a word begins more words than this, the index looks for its beginning itself, which is slower."""
-    fewest: int = 500
-    balance: float = 1.0
-    """A tier is told by ids up to the square root of this times the contracts that are stored: what is told costs 3 µs
-    each, and all of it is looked for; of what is looked up by day a page takes 2 ms, however many it is."""
+    few: int = 500
+    """Up to how many contracts a tier is told by their ids: each costs 3 µs, and all of them are looked for; of what is
+    looked up by day a page takes 2 ms, however many it is."""
     sample: int = 500
     dense: float = 0.04
     """From that part of the newest contracts on, the next contract of a tier is so near that they are tried one after
@@ -81,13 +79,9 @@ class Limits:
     fewest_of_sample: int = 3
     """If that part of the newest contracts is in a tier, and these at least, its contracts are not even counted."""
 
-    def few(self, stored: float) -> int:
-        """Up to how many contracts of a tier are told by their ids."""
-        return max(self.fewest, isqrt(int(self.balance * max(stored, 1))))
-
     def many_of_sample(self, stored: float) -> float:
         """From how many contracts of the sample on a tier is a condition."""
-        return max(self.fewest_of_sample, self.sample * self.few(stored) / max(stored, 1))
+        return max(self.fewest_of_sample, self.sample * self.few / max(stored, 1))
 
 
 LIMITS: Final = Limits()
@@ -257,7 +251,7 @@ async def _found(
     )
     statement = NEWEST.format(counts=counts, sample=limits.sample)
     *sampled, stored = await connection.fetchrow(statement, *counted)
-    most, many = limits.few(stored), limits.many_of_sample(stored)
+    most, many = limits.few, limits.many_of_sample(stored)
     if among is not None and sampled[-1] >= many:
         among = None
     of_tiers = dict(zip(queries, sampled, strict=False))
