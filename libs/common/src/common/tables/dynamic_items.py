@@ -48,6 +48,6 @@ dynamic_item_attributes = Table(
     Column("attribute_id", Integer, nullable=False),
     Column("value", Double, nullable=False),
     PrimaryKeyConstraint("item_id", "attribute_id"),
-    Index(None, "attribute_id", "value"),
+    Index(None, "attribute_id", "value", postgresql_include=["item_id"]),
     comment="What was rolled",
 )

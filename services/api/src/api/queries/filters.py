@@ -328,13 +328,18 @@ def _research(filters: ContractFilters, arguments: Arguments) -> Iterable[str]:
 
 
 def _rolls(filters: ContractFilters, arguments: Arguments) -> Iterable[str]:
+    """That the item has these attributes.
+
+    Its value is asked for, and then compared: asked whether it has such a value, the planner would at times look at all
+    items that do, once for each contract.
+    """
     for wanted in filters.attributes:
-        bounds = [f"a.item_id = o.item_id AND a.attribute_id = {arguments.place(wanted.attribute_id)}::int"]
-        if wanted.least is not None:
-            bounds.append(f"a.value >= {arguments.place(wanted.least)}::float8")
-        if wanted.most is not None:
-            bounds.append(f"a.value <= {arguments.place(wanted.most)}::float8")
-        yield f"EXISTS (SELECT FROM dynamic_item_attributes a WHERE {' AND '.join(bounds)})"
+        attribute = f"a.item_id = o.item_id AND a.attribute_id = {arguments.place(wanted.attribute_id)}::int"
+        value = f"(SELECT a.value FROM dynamic_item_attributes a WHERE {attribute})"  # noqa: S608 - placeholders
+        least, most = (
+            float(f"{sign}inf") if end is None else end for sign, end in (("-", wanted.least), ("", wanted.most))
+        )
+        yield f"{value} BETWEEN {arguments.place(least)}::float8 AND {arguments.place(most)}::float8"
 
 
 def _one_of(column: str, values: Sequence[object], kind: str, arguments: Arguments) -> list[str]:

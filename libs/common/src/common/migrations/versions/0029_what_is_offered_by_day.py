@@ -25,6 +25,7 @@ NEW = {
         f"{LISTED} AND offers_copy AND value_ratio IS NOT NULL",
     ),
 }
+ROLLS = "ix_dynamic_item_attributes_attribute_id_value"
 
 
 def upgrade() -> None:
@@ -33,9 +34,13 @@ def upgrade() -> None:
     _replace("ix_contracts_live_place", ["system_id", "start_location_id", "type", "region_id"])
     for name, (columns, where) in NEW.items():
         op.create_index(name, "contracts", columns, unique=False, postgresql_where=sa.text(where))
+    op.drop_index(ROLLS, table_name="dynamic_item_attributes")
+    op.create_index(ROLLS, "dynamic_item_attributes", ["attribute_id", "value"], postgresql_include=["item_id"])
 
 
 def downgrade() -> None:
+    op.drop_index(ROLLS, table_name="dynamic_item_attributes")
+    op.create_index(ROLLS, "dynamic_item_attributes", ["attribute_id", "value"])
     for name in NEW:
         op.drop_index(name, table_name="contracts")
     _replace("ix_contracts_live_place", ["system_id", "start_location_id", "region_id"])
