@@ -104,8 +104,9 @@ async def test_2000_lists_are_what_the_rules_say(asked: ServedApi, engine: Async
 
 @pytest.mark.parametrize("sort", ["price", "issued"])
 async def test_a_page_is_the_same_however_it_is_looked_for(engine: AsyncEngine, database_url: str, sort: str) -> None:
-    await fill(engine, seeded(6), 160)
+    memory = await fill(engine, seeded(6), 160)
     connection = await asyncpg.connect(database_url)
+    counted_on_the_way = 0
 
     for seed in range(150):
         wanted = {**question(seeded(seed)), "state": "live", "limit": 1 + seed % 7}
@@ -119,11 +120,17 @@ async def test_a_page_is_the_same_however_it_is_looked_for(engine: AsyncEngine, 
             for ids in (None, among)
         ]
         assert all(page == pages[0] for page in pages), asked
+        counts = [page.counted for page in pages if page.counted is not None]
+        without = {name: value for name, value in wanted.items() if name not in {"q", "sort", "limit"}}
+        if not query.contract_type:
+            assert all(each == memory.by_type(without) for each in counts), asked
+            counted_on_the_way += len(counts)
         following = [
             await page_of(connection, query, None, pages[0].after, Outlook(reach, walked=20)) for reach in Reach
         ]
         assert all(page == following[0] for page in following), asked
 
+    assert counted_on_the_way
     await connection.close()
 
 

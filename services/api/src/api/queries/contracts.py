@@ -1,10 +1,13 @@
 """Pages of contracts: which ones, then what is shown of them, as JSON text that PostgreSQL wrote."""
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
 from functools import partial
 from typing import Any
+
+import orjson
 
 from api.cursors import Position
 from api.queries import filters, shown
@@ -30,10 +33,14 @@ SELECT c.contract_id, c.type, {key} AS key
   FROM (SELECT * FROM contracts c WHERE {indexed} AND {condition} ORDER BY {order} LIMIT {walked}) c
  WHERE {filters} ORDER BY {order} LIMIT {most}
 """
-# OFFSET 0: sorted when all are found, not found in the order of an index that most of them are not in.
+# MATERIALIZED: sorted when all are found, not found in the order of an index that most of them are not in.
 ALL = """
-SELECT * FROM (SELECT c.contract_id, c.type, {key} AS key FROM contracts c WHERE {filters} AND {condition} OFFSET 0) c
- ORDER BY {order_of_found} LIMIT {most}
+WITH found AS MATERIALIZED (
+    SELECT c.contract_id, c.type, {key} AS key FROM contracts c WHERE {filters} AND {condition}
+)
+SELECT *, (SELECT json_object_agg(type, n)::text FROM (SELECT type, count(*) AS n FROM found GROUP BY type) AS each)
+            AS by_type
+  FROM found ORDER BY {order_of_found} LIMIT {most}
 """
 MERGED = "SELECT * FROM ({branches}) AS found ORDER BY {order} LIMIT {most}"
 PASSED = "/* contracts.passed */ SELECT count(*) FROM ({stretch}) AS passed"
@@ -76,10 +83,17 @@ class Page:
     before: Position | None
     is_whole: bool
     """Whether that is the whole list."""
+    counted: Mapping[str, int] | None = field(default=None, compare=False)
+    """The contracts of the whole list by type, where all of it was looked up to find the page."""
 
     @property
     def contract_ids(self) -> list[int]:
         return [each.contract_id for each in self.found]
+
+    @property
+    def by_type(self) -> Mapping[str, int] | None:
+        """The contracts of the whole list by type, if that is known by now."""
+        return Counter(each.contract_type for each in self.found) if self.is_whole else self.counted
 
 
 async def page_of(
@@ -91,7 +105,7 @@ async def page_of(
     offering: Sequence[int] | None = None,
 ) -> Page:
     """The page at `position` of the list that `query` asks for; `outlook` and `offering` only say how to find it."""
-    read = await _read(connection, query, search, position, outlook, offering)
+    read, counted = await _read(connection, query, search, position, outlook, offering)
     page, more = read[: query.most], len(read) > query.most
     backwards = position is not None and position.backwards
     if not page:
@@ -102,7 +116,7 @@ async def page_of(
     behind = page[0].position(backwards=not backwards) if position is not None or query.skipped else None
     if backwards:
         return Page(page[::-1], behind, beyond, is_whole=False)
-    return Page(page, beyond, behind, is_whole=not more and behind is None)
+    return Page(page, beyond, behind, is_whole=not more and behind is None, counted=counted)
 
 
 async def shown_of(
@@ -123,17 +137,23 @@ async def _read(
     position: Position | None,
     outlook: Outlook,
     offering: Sequence[int] | None,
-) -> list[Found]:
-    """The contracts of the page, and one more if there is one. Another part is only begun when one was too short."""
+) -> tuple[list[Found], Mapping[str, int] | None]:
+    """The contracts of the page, and one more if there is one; and all of the list by type, if all was looked up.
+
+    Another part is only begun when one was too short.
+    """
     found: dict[int, Found] = {}
+    counted: Mapping[str, int] | None = None
+    parts = parts_of(query, search)
     wanted, skipped = query.most + 1, query.skipped
     arguments = Arguments()
     # By relevance each part is itself a part of what is searched for.
     asked = query.model_copy(update={"q": None}) if query.sorted_by is Sort.RELEVANCE else query
     branches = filters.branches(asked, arguments, search, offering)
     indexed = filters.indexed(asked, arguments)
+    is_sorted = outlook.reach is not Reach.NEAR
     anew = arguments.planned_anew()
-    for stretch in stretches(parts_of(query, search), position, arguments, descending=query.descending):
+    for stretch in stretches(parts, position, arguments, descending=query.descending):
         most = arguments.place(skipped + wanted - len(found))
         tier = await _tier(connection, search, stretch.part.tier)
         if tier is not None and tier.ids == []:
@@ -143,7 +163,7 @@ async def _read(
             walk = partial(_walk, branches[0], indexed, stretch, told, f"{most}::bigint")
             rows = await _walked(connection, arguments, walk, outlook.walked, wanted - len(found))
             if rows:
-                return [*found.values(), *_found(rows, stretch)]
+                return [*found.values(), *_found(rows, stretch)], None
         of_days = None if skipped else _of_days(asked, tier, outlook)
         if of_days is not None:
             rows = await _day_by_day(
@@ -153,18 +173,20 @@ async def _read(
             if len(found) >= wanted:
                 break
             continue
-        statement = _statement(branches, stretch, told, f"{most}::bigint", sort=outlook.reach is not Reach.NEAR)
+        statement = _statement(branches, stretch, told, f"{most}::bigint", sort=is_sorted)
         behind = f"OFFSET {arguments.place(skipped)}::bigint" if skipped else ""
         rows = await _fetch(connection, arguments, f"/* contracts.stretch */ {statement} {behind}")
         if skipped and not rows:
             (passed,) = await _fetch(connection, arguments, PASSED.format(stretch=statement))
             skipped -= passed["count"]
             continue
+        if is_sorted and position is None and len(parts) == 1:
+            counted = orjson.loads(rows[0]["by_type"]) if rows else {}
         skipped = 0
         found |= {each.contract_id: each for each in _found(rows, stretch)}
         if len(found) >= wanted:
             break
-    return list(found.values())
+    return list(found.values()), counted
 
 
 async def _walked(

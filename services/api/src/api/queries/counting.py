@@ -1,8 +1,7 @@
 """How many contracts a list holds: exactly where that is quick, else by a sample."""
 
 import re
-from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from enum import Enum, auto
 from typing import Any, Final
@@ -156,22 +155,22 @@ async def counts(
     query: ContractFilters,
     search: Search | None,
     count: Count,
-    whole: list[str] | None,
+    whole: Mapping[str, int] | None,
     outlook: Outlook = NO_OUTLOOK,
     offering: Sequence[int] | None = None,
 ) -> str:
-    """The counts of the list as JSON text. `whole`: the types of all its contracts, where they are known already."""
+    """The counts of the list as JSON text. `whole`: all its contracts by type, where they are known already."""
     if count is Count.NONE:
         return "null"
     if whole is not None and not query.contract_type:
-        return _told(Counted(Counter(whole), exact=True), len(whole), exact=True)
+        return _told(Counted(whole, exact=True), sum(whole.values()), exact=True)
     if _is_plain(query):
         kept = await _kept(connection, query)
         return _told(kept, kept.total(query.contract_type), exact=True)
     lifted = query.model_copy(update={"contract_type": []})
     by_type = outlook.counted or await _counted(connection, lifted, search, count, outlook, offering)
     if whole is not None:
-        return _told(by_type, len(whole), exact=True)
+        return _told(by_type, sum(whole.values()), exact=True)
     if not query.contract_type or by_type.exact or by_type.total(query.contract_type) >= MANY * ONE_OF:
         return _told(by_type, by_type.total(query.contract_type), exact=by_type.exact)
     asked = await _counted(connection, query, search, count, NO_OUTLOOK, offering)

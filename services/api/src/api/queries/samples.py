@@ -11,6 +11,8 @@ from api.schemas.contract_filters import ContractFilters, State
 
 SAMPLED = 1_500
 """Contracts that a sample has, at most, and..."""
+SAMPLED_ROWS = 1_000
+"""... where they have to be read themselves, for what they offer is not in the index of the sample, and..."""
 SAMPLED_INSIDE = 500
 """... where something has to be looked up of each: what it holds, or its words."""
 OVERSHOT = 1.5
@@ -99,7 +101,10 @@ async def sampled(
     indexed, kind = filters.indexed(query, arguments), filters.of_a_kind(query, arguments) or "true"
     is_live = query.wanted_state is State.LIVE
     sample, among = (LIVE_SAMPLE, "ix_contracts_live_sample") if is_live else (STORED_SAMPLE, "contracts")
-    most = SAMPLED_INSIDE if any(table in where for table in LOOKED_UP) else SAMPLED
+    if any(table in where for table in LOOKED_UP):
+        most = SAMPLED_INSIDE
+    else:
+        most = SAMPLED_ROWS if "c.facets" in where else SAMPLED
     statement = SAMPLE.format(where=where, indexed=indexed, kind=kind, sample=sample.format(most=most), among=among)
     rows = await connection.fetch(statement, *arguments)
     looked_at = sum(row["sampled"] for row in rows)

@@ -44,13 +44,12 @@ async def list_contracts(query: Annotated[ContractQuery, Query()], connection: R
             if unknown:
                 raise InvalidRequestError(unknown)
         items, covered = await queries.shown_of(connection, page.contract_ids, query.fields, query.region_id)
-        whole = [each.contract_type for each in page.found] if page.is_whole else None
         return joined(
             items=items,
             next_cursor=_cursor(page.after, query),
             prev_cursor=_cursor(page.before, query),
             as_of=covered.as_of,
-            counts=await counting.counts(connection, query, search, query.count, whole, outlook, offers),
+            counts=await counting.counts(connection, query, search, query.count, page.by_type, outlook, offers),
             excluded=await counting.excluded(connection, query, search, query.count, covered.unread, outlook),
             coverage=covered.regions,
             understood="null" if search is None else orjson.dumps({"corrected": search.corrected}).decode(),
