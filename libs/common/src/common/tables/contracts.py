@@ -71,6 +71,7 @@ WALKED = [
     "price",
     "volume",
     "delisted_at",
+    "items_state",
     "composition",
     "contains_ship",
     "value_ratio",

@@ -16,7 +16,7 @@ ISSUED_ON = sa.text("(ARRAY[(date_issued AT TIME ZONE 'UTC')::date])")
 ORDER = ["date_issued", "contract_id"]
 SEEN = [
     *("region_id", "type", "date_expired", "start_location_id", "system_id", "security", "price", "volume"),
-    *("delisted_at", "composition", "contains_ship", "value_ratio"),
+    *("delisted_at", "items_state", "composition", "contains_ship", "value_ratio"),
 ]
 NEW = {
     "ix_contracts_live_unsafe_issued": (ORDER, f"{LISTED} AND security <> 'high'::text"),
