@@ -428,6 +428,23 @@ async def test_what_takes_long_to_count_is_estimated_and_says_so(api: ServedApi,
     assert 2000 < estimated["total"] < 4000
 
 
+async def test_a_range_of_prices_is_counted_exactly_however_many_there_are(api: ServedApi, rows: MarketRows) -> None:
+    await rows.execute(
+        "INSERT INTO contracts (contract_id, region_id, type, issuer_id, issuer_corporation_id, for_corporation,"
+        " date_issued, date_expired, items_state, price) SELECT n, 10000002,"
+        " CASE WHEN n % 10 = 0 THEN 'auction' ELSE 'item_exchange' END, 1, 1, false, now(), now() + interval '1 day',"
+        " 'wanted', n FROM generate_series(1, 6000) n"
+    )
+
+    by_default = (await ask(api, price_min=1001, price_max=5500, limit=1)).content["counts"]
+    auctions = (await ask(api, price_min=1001, price_max=5500, limit=1, contract_type="auction")).content["counts"]
+
+    by_type = {"auction": 450, "item_exchange": 4050}
+    exactly = {"total_is": "exact", "by_type": by_type, "by_type_is": "exact"}
+    assert by_default == {"total": 4500, **exactly}
+    assert auctions == {"total": 450, **exactly}
+
+
 async def test_a_search_is_paged_by_relevance_both_ways(api: ServedApi, rows: MarketRows, engine: AsyncEngine) -> None:
     titles = ["a rifter", None, "rifters for all", None, "my rifter", "nothing", "rifterlike", None]
     for number, title in enumerate(titles, start=1):

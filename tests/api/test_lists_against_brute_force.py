@@ -15,7 +15,8 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from starlette.datastructures import QueryParams
 
 from api.queries.contracts import page_of
-from api.queries.counting import Outlook, Reach, all_but
+from api.queries.counting import Outlook, Reach
+from api.queries.price_ranges import all_but, inside
 from api.queries.rolls import offering
 from api.query_route import reading_of
 from api.schemas.contracts import ContractQuery
@@ -172,6 +173,7 @@ async def test_a_range_of_prices_is_counted_at_one_instant_while_what_is_outside
     coming = asyncio.create_task(come_and_go())
     while not coming.done():
         counts.append(await counted(reader, asked))
+        counts.append((await inside(reader, ContractQuery.model_validate(asked))).by_type)
     await coming
 
     assert len(counts) > 10

@@ -14,7 +14,9 @@ from alembic import command
 from sqlalchemy import Connection
 from sqlalchemy.ext.asyncio import AsyncEngine
 
+from api.queries import price_ranges
 from api.queries.live_counts import OF_CONTRACT_TYPES, Kind, live_counts, unsettled
+from api.schemas.contracts import ContractQuery
 from common import migrations
 from common.tables.contracts import CATEGORY_FACET, GROUP_FACET
 from support.market_rows import DOMAIN, JITA_STATION, NOW, RIFTER, THE_FORGE, MarketRows
@@ -22,6 +24,7 @@ from support.market_rows import DOMAIN, JITA_STATION, NOW, RIFTER, THE_FORGE, Ma
 KINDS: tuple[Kind, ...] = ("type", "group", "category", "region", "system", "station")
 FACETS = [RIFTER, 603, 34, GROUP_FACET + 25, GROUP_FACET + 18, CATEGORY_FACET + 6]
 PRICES = [None, Decimal(0), Decimal("0.01"), Decimal(1), Decimal("99.99"), Decimal(10**9), Decimal(10**17)]
+RANGES: list[dict[str, Any]] = [{"price_max": 0}, {"price_min": 1}, {"price_min": "0.5", "price_max": 10**9}]
 LIVE = """
 SELECT type, facets, region_id, system_id, start_location_id, price FROM contracts
  WHERE delisted_at IS NULL AND date_expired > now()
@@ -84,6 +87,19 @@ async def types_in(connection: Any, places: list[int]) -> Counter[str]:
     return Counter(row["type"] for row in live if not places or row["region_id"] in places)
 
 
+async def in_ranges(connection: Any) -> list[Counter[str]]:
+    """Types of the live contracts in each of the ranges of prices."""
+    live = [row for row in await connection.fetch(LIVE) if row["price"] is not None]
+    return [
+        Counter(
+            row["type"]
+            for row in live
+            if Decimal(asked.get("price_min", 0)) <= row["price"] <= Decimal(asked.get("price_max", 10**18))
+        )
+        for asked in RANGES
+    ]
+
+
 async def compare(connection: Any) -> int:
     """Every way of counting with all contracts, at one instant; how many are live."""
     async with connection.transaction(isolation="repeatable_read", readonly=True):
@@ -92,6 +108,8 @@ async def compare(connection: Any) -> int:
         assert {kind: await corrected(connection, kind) for kind in KINDS} == expected
         for places in ([], [THE_FORGE], [DOMAIN, THE_FORGE]):
             assert dict(await connection.fetch(OF_CONTRACT_TYPES, places)) == await types_in(connection, places)
+        inside = [await price_ranges.inside(connection, ContractQuery.model_validate(asked)) for asked in RANGES]
+        assert [each.by_type for each in inside] == await in_ranges(connection)
     return sum(expected["region"].values())
 
 

@@ -8,7 +8,7 @@ from typing import Any, Final
 
 import orjson
 
-from api.queries import filters
+from api.queries import filters, price_ranges
 from api.queries.arguments import Arguments
 from api.queries.live_counts import OF_CONTRACT_TYPES
 from api.queries.samples import ONE_OF, SAMPLED_INSIDE, Counted, Sample, sampled
@@ -46,14 +46,6 @@ BY_TYPE = """
 /* counting.by_type */
 SELECT c.type, count(*) AS n FROM contracts c WHERE {where} AND {anew} GROUP BY c.type
 """
-# In one statement, so that both are of one instant.
-ALL_BUT = f"""
-/* counting.all_but */
-WITH listed AS ({OF_CONTRACT_TYPES}),
-     others AS (SELECT c.type, count(*) AS n FROM ({{outside}}) AS c GROUP BY c.type)
-SELECT type, listed.n - coalesce(others.n, 0) AS n FROM listed LEFT JOIN others USING (type)
- WHERE listed.n > coalesce(others.n, 0)
-"""  # noqa: S608 - constants
 LIMITED = f"LIMIT {MOST_EXCLUDED} + 1"
 EXCLUDED = f"""
 /* counting.excluded */
@@ -97,16 +89,29 @@ NO_OUTLOOK: Final = Outlook(Reach.NEAR)
 async def outlook(connection: Any, query: ContractQuery, count: Count, offering: Sequence[int] | None) -> Outlook:
     """What is to be expected of a list of live contracts, by a sample where many are likely, else by the planner.
 
-    Whoever asks for an exact count is answered by that.
+    Where it is soon counted exactly, or whoever asks wants it to be, it is told by that.
     """
     if query.wanted_state is not State.LIVE or query.q is not None or _is_plain(query):
         return NO_OUTLOOK
     lifted = query.model_copy(update={"contract_type": []})
+    if price_ranges.is_all(lifted):
+        priced = await price_ranges.inside(connection, lifted)
+        if priced.found <= FEW:
+            return Outlook(Reach.FEW, sample=priced, counted=priced.counted)
+        expected = await _outlook(connection, query, lifted, priced, offering)
+        return replace(expected, counted=priced.counted)
     if count is Count.EXACT or _are_told_apart(query):
         counted = await _planned(connection, lifted, None, count, NO_OUTLOOK, offering)
         few = counted.total(query.contract_type) <= FEW
         return Outlook(Reach.FEW if few else Reach.NEAR, counted=counted)
     sample = await sampled(connection, lifted, None, offering) if _is_wide(query, None) else None
+    return await _outlook(connection, query, lifted, sample, offering)
+
+
+async def _outlook(
+    connection: Any, query: ContractQuery, lifted: ContractQuery, sample: Sample | None, offering: Sequence[int] | None
+) -> Outlook:
+    """By the planner, and by a sample if there is one; `lifted` is the same of any type of contract."""
     if sample is not None and sample.part(query.contract_type) >= NEAR_PART:
         return Outlook(Reach.NEAR, sample=sample)
     arguments = Arguments()
@@ -224,8 +229,7 @@ async def _excluded(
 
 def _is_plain(query: ContractFilters) -> bool:
     """Whether it asks for what is counted as it is written: whatever is live, everywhere or in some regions."""
-    others = ContractFilters.model_fields.keys() - {"state", "region_id", "contract_type"}
-    return query.wanted_state is State.LIVE and all(getattr(query, name) in (None, []) for name in others)
+    return query.wanted_state is State.LIVE and query.uses_only(("region_id", "contract_type"))
 
 
 async def _kept(connection: Any, query: ContractFilters) -> Counted:
@@ -266,26 +270,12 @@ async def _planned(
         cost = await _cost(connection, statement, arguments) if outlook.cost is None else outlook.cost
         if cost > QUICK:
             return (outlook.sample or await sampled(connection, query, search, offering)).counted
-    elif (other := all_but(query)) and await _cost(connection, *other) < await _cost(connection, statement, arguments):
+    elif (other := price_ranges.all_but(query)) and await _cost(connection, *other) < await _cost(
+        connection, statement, arguments
+    ):
         statement, arguments = other
     rows = await connection.fetch(statement, *arguments)
     return Counted({row["type"]: row["n"] for row in rows}, exact=True)
-
-
-def all_but(query: ContractFilters) -> tuple[str, Arguments] | None:
-    """What counts all that is live but for those at another price than is asked for; None if more is asked than that.
-
-    How many are live is known, whatever the size of the market.
-    """
-    lifted = query.model_copy(update={"price_min": None, "price_max": None})
-    if lifted == query or query.contract_type or not _is_plain(lifted):
-        return None
-    arguments = Arguments([query.region_id])  # the first of `OF_CONTRACT_TYPES`
-    where = f"{filters.where(lifted, arguments)} AND {arguments.planned_anew()}"
-    ends = [("<", query.price_min), (">", query.price_max)]
-    prices = [f"c.price {sign} {arguments.place(end)}::numeric" for sign, end in ends if end is not None]
-    parts = (f"SELECT c.type FROM contracts c WHERE {where} AND {each}" for each in [*prices, "c.price IS NULL"])  # noqa: S608 - placeholders
-    return ALL_BUT.format(outside=" UNION ALL ".join(parts)), arguments
 
 
 def _by_type(

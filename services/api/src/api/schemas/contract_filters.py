@@ -1,6 +1,7 @@
 """Which contracts: the filters that every list of them takes."""
 
 import re
+from collections.abc import Collection
 from datetime import UTC, datetime
 from decimal import Decimal
 from enum import StrEnum
@@ -233,6 +234,11 @@ class ContractFilters(BaseModel):
         if self.state is not None:
             return self.state
         return State.GONE if self.outcome else State.LIVE
+
+    def uses_only(self, names: Collection[str]) -> bool:
+        """Whether it filters by these, if any, and nothing else but `state`."""
+        others = ContractFilters.model_fields.keys() - {"state", *names}
+        return all(getattr(self, name) in (None, []) for name in others)
 
     @property
     def attributes(self) -> list[AttributeRange]:
