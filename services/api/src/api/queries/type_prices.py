@@ -14,7 +14,7 @@ from common.tables.asked import ASKED
 
 # How far each lies on the way from the lowest to the highest.
 _TENTHS = {"lowest": 0, "p10": 1, "median": 5, "p90": 9}
-# What is asked for one is cut off after sixty digits. So what is as good as half a cent is half a cent after fifty:
+# What is asked for one has sixty digits. So what is as good as half a cent is half a cent after fifty of them:
 # between any other two of these sums is more, as long as no contract offers more than fits into a bigint.
 _EXACT = """
 round(asked[{tenths} * (contracts - 1) / 10 + 1] * (10 - {tenths} * (contracts - 1) % 10)
@@ -68,12 +68,12 @@ WITH span AS MATERIALIZED (
            CASE WHEN is_blueprint_copy THEN material_efficiency END AS material_efficiency,
            CASE WHEN is_blueprint_copy THEN time_efficiency END AS time_efficiency,
            CASE WHEN is_blueprint_copy THEN runs END AS runs,
-           CASE units WHEN 1 THEN price ELSE div(price * 1e60, units) * 1e-60 END AS asked
+           CASE units WHEN 1 THEN price ELSE round(price, 60) / units END AS asked
       FROM told WHERE units IS NOT NULL
     UNION ALL
     SELECT region_id, day, accepted, bool_or(is_copy), min(material_efficiency) FILTER (WHERE is_copy),
            min(time_efficiency) FILTER (WHERE is_copy), min(runs) FILTER (WHERE is_copy),
-           div(price * 1e60, sum(quantity)) * 1e-60
+           round(price, 60) / sum(quantity)
       FROM held GROUP BY contract_id, region_id, day, price, accepted
     HAVING bool_and(is_included) AND min(quantity) > 0 AND count(DISTINCT (type_id, is_copy)) = 1
        AND (NOT bool_or(is_copy) OR count(DISTINCT (material_efficiency, time_efficiency, runs)) = 1)
