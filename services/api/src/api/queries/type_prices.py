@@ -28,11 +28,8 @@ CASE WHEN {amount} - trunc({amount}, 2) = 0.005 AND mod(trunc({amount}, 2), 0.02
 
 _ARTICLE = "is_blueprint_copy, material_efficiency, time_efficiency, runs"
 
-_ENTRY = """
-'region_id', region_id, 'region_name', r.name, 'is_blueprint_copy', is_blueprint_copy,
-'material_efficiency', material_efficiency, 'time_efficiency', time_efficiency, 'runs', runs, 'contracts', contracts
-"""
-_AMOUNTS = ", ".join(f"'{amount}', {amount}" for amount in _TENTHS)
+_ENTRY = f"region_id, r.name AS region_name, {_ARTICLE}, contracts"
+_AMOUNTS = ", ".join(_TENTHS)
 _ORDER = "region_id, is_blueprint_copy, material_efficiency, time_efficiency, runs"
 
 SINGLE = f"c.facets[1] = {{type_id}} AND {ASKED}"
@@ -100,11 +97,12 @@ WITH span AS MATERIALIZED (
 SELECT json_build_object(
            'type_id', t.type_id, 'type_name', t.name, 'as_of', (SELECT min(swept_at) FROM coverage c WHERE {here}),
            'from', until - {days}::int, 'until', until,
-           'live', (SELECT coalesce(json_agg(json_build_object({entry}, {amounts}) ORDER BY {order}), '[]')
-                      FROM fresh LEFT JOIN regions r USING (region_id) WHERE day IS NULL),
-           'days', (SELECT coalesce(json_agg(json_build_object('day', day, {entry}, 'accepted', accepted, {amounts})
-                                             ORDER BY day DESC, {order}), '[]')
-                      FROM daily LEFT JOIN regions r USING (region_id)))::text
+           'live', (SELECT coalesce(json_agg(entry), '[]')
+                      FROM (SELECT {entry}, {amounts} FROM fresh LEFT JOIN regions r USING (region_id)
+                             WHERE day IS NULL ORDER BY {order}) AS entry),
+           'days', (SELECT coalesce(json_agg(entry), '[]')
+                      FROM (SELECT day, {entry}, accepted, {amounts} FROM daily LEFT JOIN regions r USING (region_id)
+                             ORDER BY day DESC, {order}) AS entry))::text
   FROM types t, span WHERE t.type_id = {type_id}
 """
 
