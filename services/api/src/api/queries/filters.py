@@ -70,7 +70,7 @@ def where(
     held = [*_in_any_state(filters, arguments, search), *_among(offering, arguments)]
     if not with_items:
         held = [each for each in held if not each.startswith(OFFERS)]
-    return " AND ".join([*_STATES[filters.wanted_state], *held]) or "true"
+    return " AND ".join([*_states(filters), *held]) or "true"
 
 
 class Branch(NamedTuple):
@@ -88,7 +88,10 @@ def branches(
 ) -> list[Branch]:
     """The same as `where`, in parts that have no contract in common and for each of which there are indexes."""
     held = [*_in_any_state(filters, arguments, search), *_among(offering, arguments)]
-    return [Branch(source, " AND ".join([condition, *held])) for source, condition in _BRANCHES[filters.wanted_state]]
+    return [
+        Branch(source, " AND ".join([condition, *_beside_facets(filters, condition), *held]))
+        for source, condition in _BRANCHES[filters.wanted_state]
+    ]
 
 
 def indexed(filters: ContractFilters, arguments: Arguments) -> str:
@@ -143,8 +146,16 @@ def excluded(filters: ContractFilters, reason: str, arguments: Arguments, search
     judged = _judged(filters, arguments).items()
     held = [each for name, held in judged if name not in unjudged for each in held]
     unknown = _rolls_unread(filters, arguments) if reason == "rolls" else _UNKNOWN[reason]
-    states = _STATES[filters.wanted_state]
-    return " AND ".join([*states, *_certain(filters, arguments, search), *held, unknown])
+    return " AND ".join([*_states(filters), *_certain(filters, arguments, search), *held, unknown])
+
+
+def _states(filters: ContractFilters) -> list[str]:
+    return [each for state in _STATES[filters.wanted_state] for each in (state, *_beside_facets(filters, state))]
+
+
+def _beside_facets(filters: ContractFilters, state: str) -> list[str]:
+    """What the index of facets calls being listed, where those are asked for, too."""
+    return [f"({_LISTED}) IS TRUE"] if state.startswith(_LISTED) and _facets(filters) else []
 
 
 def _needs_items(filters: ContractFilters) -> bool:

@@ -12,6 +12,7 @@ branch_labels: str | Sequence[str] | None = None
 depends_on: str | Sequence[str] | None = None
 
 LISTED = "delisted_at IS NULL"
+SURELY_LISTED = "(delisted_at IS NULL) IS TRUE"
 ISSUED_ON = sa.text("(ARRAY[(date_issued AT TIME ZONE 'UTC')::date])")
 ORDER = ["date_issued", "contract_id"]
 SEEN = [
@@ -30,7 +31,8 @@ ROLLS = "ix_dynamic_item_attributes_attribute_id_value"
 
 def upgrade() -> None:
     _replace("ix_contracts_live", ORDER, postgresql_include=SEEN)
-    _replace("ix_contracts_facets", ["facets", ISSUED_ON], postgresql_using="gin")
+    _replace("ix_contracts_live_region", ["region_id", *ORDER], postgresql_include=SEEN[1:])
+    _replace("ix_contracts_facets", ["facets", ISSUED_ON], SURELY_LISTED, postgresql_using="gin")
     _replace("ix_contracts_live_place", ["system_id", "start_location_id", "type", "region_id"])
     for name, (columns, where) in NEW.items():
         op.create_index(name, "contracts", columns, unique=False, postgresql_where=sa.text(where))
@@ -45,9 +47,10 @@ def downgrade() -> None:
         op.drop_index(name, table_name="contracts")
     _replace("ix_contracts_live_place", ["system_id", "start_location_id", "region_id"])
     _replace("ix_contracts_facets", ["facets"], postgresql_using="gin")
+    _replace("ix_contracts_live_region", ["region_id", *ORDER])
     _replace("ix_contracts_live", ORDER)
 
 
-def _replace(name: str, columns: list[Any], **otherwise: Any) -> None:
+def _replace(name: str, columns: list[Any], where: str = LISTED, **otherwise: Any) -> None:
     op.drop_index(name, table_name="contracts")
-    op.create_index(name, "contracts", columns, unique=False, postgresql_where=sa.text(LISTED), **otherwise)
+    op.create_index(name, "contracts", columns, unique=False, postgresql_where=sa.text(where), **otherwise)
