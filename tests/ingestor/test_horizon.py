@@ -8,7 +8,9 @@ import asyncpg
 import pytest
 from sqlalchemy.ext.asyncio import AsyncEngine
 
+from common.database import create_engine
 from ingestor import horizon
+from support.databases import as_service, settings_for
 from support.market_rows import NOW, RIFTER, THE_FORGE, MarketRows
 
 COUNTED = "SELECT kind, id, contracts FROM listed_counts WHERE contracts <> 0 AND kind IN ('type', 'region') ORDER BY 1"
@@ -32,6 +34,20 @@ async def test_what_has_expired_is_taken_off_once(rows: MarketRows, engine: Asyn
     assert moved == [1, 0, 0]
     assert [tuple(row) for row in await rows.execute(COUNTED)] == [("region", THE_FORGE, 1), ("type", RIFTER, 1)]
     assert await rows.execute("SELECT * FROM listed_count_changes") == []
+
+
+async def test_the_ingestor_may_take_it_off_and_the_api_see_what_is_left(rows: MarketRows, database_url: str) -> None:
+    await expired_and_live(rows)
+    engine = create_engine(settings_for(as_service(database_url, "ingestor")), service="ingestor")
+    api = await asyncpg.connect(as_service(database_url, "api"))
+    expired = "SELECT count(*) FROM passed_listed_count_horizon()"
+
+    before = await api.fetchval(expired)
+    moved = await horizon.move(engine)
+
+    assert (before, moved, await api.fetchval(expired)) == (1, 1, 0)
+    await api.close()
+    await engine.dispose()
 
 
 async def test_nobody_is_told_of_it(rows: MarketRows, engine: AsyncEngine, database_url: str) -> None:
