@@ -25,9 +25,10 @@ STRETCH = """
 SELECT c.contract_id, c.type, {key} AS key FROM {source} c
  WHERE {filters} AND {condition} ORDER BY {order} LIMIT {most}
 """
+WALKS = (Reach.NEAR, Reach.DOUBTFUL)
 FIRST_STEP = 4
-"""Of a walk, one in so many is tried first: the sample that speaks for it has one or two of what is rare, which says
-little. It goes on if that would find enough."""
+"""Of a doubtful walk, one in so many is tried first: the sample that speaks for it has one or two of what is rare, and
+that says little. It goes on if that would find enough."""
 WALK = """
 SELECT c.contract_id, c.type, {key} AS key
   FROM (SELECT * FROM contracts c WHERE {indexed} AND {condition} ORDER BY {order} LIMIT {walked}) c
@@ -159,9 +160,9 @@ async def _read(
         if tier is not None and tier.ids == []:
             continue
         told = f"{tier.condition(arguments)} AND {anew}" if tier else anew
-        if outlook.reach is Reach.DOUBTFUL and not skipped:
+        if outlook.walked and outlook.reach in WALKS and not skipped:
             walk = partial(_walk, branches[0], indexed, stretch, told, f"{most}::bigint")
-            rows = await _walked(connection, arguments, walk, outlook.walked, wanted - len(found))
+            rows = await _walked(connection, arguments, walk, outlook, wanted - len(found))
             if rows:
                 return [*found.values(), *_found(rows, stretch)], None
         of_days = None if skipped else _of_days(asked, tier, outlook)
@@ -190,10 +191,11 @@ async def _read(
 
 
 async def _walked(
-    connection: Any, arguments: Arguments, walk: Callable[[int], str], most: int, wanted: int
+    connection: Any, arguments: Arguments, walk: Callable[[int], str], outlook: Outlook, wanted: int
 ) -> list[Any]:
-    """The first `wanted` of a stretch, if they are found among the next `most` contracts; else nothing."""
-    for walked in (most // FIRST_STEP, most):
+    """The first `wanted` of a stretch, if they are found among the next contracts; else nothing."""
+    most = outlook.walked
+    for walked in (most,) if outlook.reach is Reach.NEAR else (most // FIRST_STEP, most):
         rows: list[Any] = await _fetch(connection, arguments, f"/* contracts.walk */ {walk(walked)}")
         if len(rows) >= wanted:
             return rows

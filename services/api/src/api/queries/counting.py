@@ -32,6 +32,9 @@ WHOLE_MARKET = 0.06
 in the order in which contracts were issued, as they also stand there, takes no longer even if it goes to its end."""
 TRIED_PER_UNIT = 6
 """Contracts that such a walk tries while a unit is spent on looking up: 0.4 µs each, and 1.3 to 5 µs for a unit."""
+LIKELY = 4
+"""Where many are in a list, so many times the contracts are tried that are needed by the sample: the planner, who takes
+filters as independent, would at times look up thousands for a page that is at hand."""
 WHOLE_INDEX, SEEN_PER_UNIT = 0.03, 10
 """The same where all that is asked for is seen in the index of that order: 0.1 µs each."""
 FEW = 2_000
@@ -74,8 +77,8 @@ class Outlook:
     """What is known of a list before it is read."""
 
     reach: Reach
-    walked: int = FEWEST_WALKED
-    """If that is doubtful: so many contracts are tried one after the other before all are looked up."""
+    walked: int = 0
+    """So many contracts are tried one after the other before all are looked up, or the planner is asked."""
     sample: Sample | None = None
     cost: float | None = None
     """Of counting it, but for the filter by type of contract."""
@@ -112,11 +115,12 @@ async def _outlook(
     connection: Any, query: ContractQuery, lifted: ContractQuery, sample: Sample | None, offering: Sequence[int] | None
 ) -> Outlook:
     """By the planner, and by a sample if there is one; `lifted` is the same of any type of contract."""
+    is_walk = query.sorted_by is Sort.ISSUED and not query.attributes
     if sample is not None and sample.part(query.contract_type) >= NEAR_PART:
-        return Outlook(Reach.NEAR, sample=sample)
+        likely = LIKELY * (query.most + 1) * sample.between(query.contract_type)
+        return Outlook(Reach.NEAR, walked=max(FEWEST_WALKED, int(likely)) if is_walk else 0, sample=sample)
     arguments = Arguments()
     cost = await _cost(connection, _by_type(lifted, arguments, None, offering), arguments)
-    is_walk = query.sorted_by is Sort.ISSUED and not query.attributes
     # What is counted quickly in an index alone may be long to look up.
     found = sample.part(query.contract_type) * sample.among if sample is not None else 0.0
     if cost <= QUICK and not (is_walk and found > FEW):

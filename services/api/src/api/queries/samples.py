@@ -77,7 +77,7 @@ class Sample:
 
     def between(self, types: Sequence[str]) -> float:
         """How many contracts a walk tries for each that is found; where none was, as if half a contract had been."""
-        return max(self.walked, 1) / (self._found(types) or 0.5)
+        return (self.walked or self.sampled) / (self._found(types) or 0.5)
 
     def looked_up(self, types: Sequence[str], wanted: int) -> float:
         """How many contracts of a kind are read, day by day, until so many are found."""
