@@ -1,16 +1,17 @@
 """The filters of a list as SQL, for whoever reads contracts: lists, exports, deals."""
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from datetime import date
 from typing import NamedTuple
 
+from api.queries import item_filters as items
 from api.queries.arguments import Arguments
+from api.queries.conditions import in_range, one_of
 from api.queries.overdue import OVERDUE
-from api.queries.pricing import BLUEPRINT
 from api.queries.search import Search
 from api.schemas.contract_filters import ITEM_RANGES, RANGES, ContractFilters, State
-from common.tables.contracts import CATEGORY_FACET, GROUP_FACET, ISSUED_ON, WALKED
+from common.tables.contracts import ISSUED_ON, WALKED
 
 LIVE = "c.delisted_at IS NULL AND c.date_expired > now()"
 GONE = "(c.delisted_at IS NOT NULL OR c.date_expired <= now())"
@@ -18,9 +19,6 @@ UNREAD = "c.composition IS NULL AND c.items_state IN ('wanted', 'failed')"
 """Nobody knows yet what it holds. A courier contract holds nothing, and that is known."""
 UNVALUED = "c.value_ratio IS NULL AND c.items_state <> 'none' AND c.composition IS NOT NULL"
 """Its items were read, and its price cannot be compared with what they are worth."""
-IS_COPY = "(o.is_blueprint_copy IS TRUE OR o.runs >= 0)"
-"""As the ingestor judges: an original has no flag, or it is false; and no runs, or -1."""
-OFFERS = "EXISTS (SELECT FROM contract_items o"
 SAFE = "high"
 """The security of most places; the others have an index of their own."""
 SEEN_IN_ORDER = frozenset({"contract_id", "date_issued", *WALKED})
@@ -35,23 +33,10 @@ _BRANCHES = {
     State.ALL: [(_CONTRACTS, _LISTED), (_CONTRACTS, _DELISTED)],
 }
 """The same in parts, for each of which there are indexes: from where, and which of them."""
-_NUMERIC, _DOUBLE, _INT = "numeric", "float8", "int"
-_KINDS = {
-    "price": _NUMERIC,
-    "buyout": _NUMERIC,
-    "collateral": _NUMERIC,
-    "reward": _NUMERIC,
-    "volume": _DOUBLE,
-    "reward_per_m3": _DOUBLE,
-    "days_to_complete": _INT,
-    "value_ratio": _DOUBLE,
-}
 _UNJUDGED_WITH = {"items": ("items", "rolls", "value")}
 """What rests on its items too."""
 _COLUMN = re.compile(r"\bc\.(\w+)")
 _UNKNOWN = {"system": "c.system_id IS NULL", "items": UNREAD, "value": UNVALUED}
-_MOST = {"runs": "c.most_runs", "me": "c.most_material_efficiency", "te": "c.most_time_efficiency"}
-_OF_ITEMS = {"runs": "o.runs", "me": "o.material_efficiency", "te": "o.time_efficiency"}
 
 
 def where(
@@ -69,7 +54,7 @@ def where(
     """
     held = [*_in_any_state(filters, arguments, search), *_among(offering, arguments)]
     if not with_items:
-        held = [each for each in held if not each.startswith(OFFERS)]
+        held = [each for each in held if not each.startswith(items.OFFERS)]
     return " AND ".join([*_states(filters), *held]) or "true"
 
 
@@ -109,7 +94,7 @@ def indexed(filters: ContractFilters, arguments: Arguments) -> str:
     elif filters.security and SAFE not in filters.security:
         held = [f"c.security <> '{SAFE}'"]
     elif len(filters.region_id) == 1:
-        held = _one_of("c.region_id", filters.region_id, "bigint", arguments)
+        held = one_of("c.region_id", filters.region_id, "bigint", arguments)
     return " AND ".join(["c.delisted_at IS NULL", *held])
 
 
@@ -118,12 +103,12 @@ def of_a_kind(filters: ContractFilters, arguments: Arguments) -> str | None:
 
     None if it asks for none.
     """
-    return " AND ".join(f"c.facets && {arguments.place(each)}::int[]" for each in _facets(filters)) or None
+    return " AND ".join(f"c.facets && {arguments.place(each)}::int[]" for each in items.facets(filters)) or None
 
 
 def is_seen_in_order(condition: str) -> bool:
     """Whether the index of the order of issue is all that is needed to tell who meets `condition`."""
-    return OFFERS not in condition and SEEN_IN_ORDER.issuperset(_COLUMN.findall(condition))
+    return items.OFFERS not in condition and SEEN_IN_ORDER.issuperset(_COLUMN.findall(condition))
 
 
 def issued_on(days: Sequence[date], arguments: Arguments) -> str:
@@ -145,7 +130,7 @@ def excluded(filters: ContractFilters, reason: str, arguments: Arguments, search
     unjudged = _UNJUDGED_WITH.get(reason, (reason,))
     judged = _judged(filters, arguments).items()
     held = [each for name, held in judged if name not in unjudged for each in held]
-    unknown = _rolls_unread(filters, arguments) if reason == "rolls" else _UNKNOWN[reason]
+    unknown = items.rolls_unread(filters, arguments) if reason == "rolls" else _UNKNOWN[reason]
     return " AND ".join([*_states(filters), *_certain(filters, arguments, search), *held, unknown])
 
 
@@ -155,7 +140,7 @@ def _states(filters: ContractFilters) -> list[str]:
 
 def _beside_facets(filters: ContractFilters, state: str) -> list[str]:
     """What the index of facets calls being listed, where those are asked for, too."""
-    return [f"({_LISTED}) IS TRUE"] if state.startswith(_LISTED) and _facets(filters) else []
+    return [f"({_LISTED}) IS TRUE"] if state.startswith(_LISTED) and items.facets(filters) else []
 
 
 def _needs_items(filters: ContractFilters) -> bool:
@@ -177,7 +162,7 @@ def _judged(filters: ContractFilters, arguments: Arguments) -> dict[str, list[st
         "system": _of_place(filters, arguments),
         "items": list(_of_items(filters, arguments)),
         "rolls": list(_of_rolls(filters, arguments)),
-        "value": _range("c.value_ratio", filters, "value_ratio", arguments),
+        "value": in_range("c.value_ratio", filters, "value_ratio", arguments),
     }
     return {name: held for name, held in judged.items() if held}
 
@@ -188,15 +173,15 @@ def _certain(filters: ContractFilters, arguments: Arguments, search: Search | No
         if search is None:
             raise ValueError("q has to be understood first")
         yield search.condition(arguments)
-    yield from _one_of("c.region_id", filters.region_id, "bigint", arguments)
-    yield from _one_of("c.start_location_id", filters.station_id, "bigint", arguments)
-    yield from _one_of("c.type", filters.contract_type, "text", arguments)
-    yield from _one_of("c.outcome", filters.outcome, "text", arguments)
-    yield from _one_of("c.issuer_id", filters.issuer_id, "bigint", arguments)
-    yield from _one_of("c.issuer_corporation_id", filters.issuer_corporation_id, "bigint", arguments)
+    yield from one_of("c.region_id", filters.region_id, "bigint", arguments)
+    yield from one_of("c.start_location_id", filters.station_id, "bigint", arguments)
+    yield from one_of("c.type", filters.contract_type, "text", arguments)
+    yield from one_of("c.outcome", filters.outcome, "text", arguments)
+    yield from one_of("c.issuer_id", filters.issuer_id, "bigint", arguments)
+    yield from one_of("c.issuer_corporation_id", filters.issuer_corporation_id, "bigint", arguments)
     for name in RANGES:
         if name != "value_ratio":
-            yield from _range(f"c.{name}", filters, name, arguments)
+            yield from in_range(f"c.{name}", filters, name, arguments)
     if filters.issued_after is not None:
         yield f"c.date_issued > {arguments.place(filters.issued_after)}::timestamptz"
     if filters.expires_before is not None:
@@ -213,13 +198,13 @@ def _negated(filters: ContractFilters, arguments: Arguments) -> Iterable[str]:
     if filters.want_to_buy is False:
         yield "c.composition IS DISTINCT FROM 'want_to_buy'"
     if filters.is_bpc is False:
-        yield f"NOT {_offers([*_bounds(filters, arguments), IS_COPY])}"
+        yield f"NOT {items.offers([*items.bounds(filters, arguments), items.IS_COPY])}"
 
 
 def _of_place(filters: ContractFilters, arguments: Arguments) -> list[str]:
     return [
-        *_one_of("c.system_id", filters.system_id, "bigint", arguments),
-        *_one_of("c.security", filters.security, "text", arguments),
+        *one_of("c.system_id", filters.system_id, "bigint", arguments),
+        *one_of("c.security", filters.security, "text", arguments),
     ]
 
 
@@ -233,19 +218,19 @@ def _of_items(filters: ContractFilters, arguments: Arguments) -> Iterable[str]:
         held.append("c.composition = 'single'")
     if filters.want_to_buy:
         held.append("c.composition = 'want_to_buy'")
-    facets = _facets(filters)
+    facets = items.facets(filters)
     if len(facets) > 1 or (facets and filters.is_bpc):
-        held.append(_is_a_kind(filters, arguments))
+        held.append(items.is_a_kind(filters, arguments))
     # Facets hold what is on offer as a whole: they answer one question alone, and narrow down every other.
     held += [f"c.facets && {arguments.place(each)}::int[]" for each in facets]
     # With attributes, the item that has them has to meet all other bounds as well: `_of_rolls` asks that.
     if not filters.attributes:
-        research = list(_research(filters, arguments))
-        held += _most(filters, arguments)
+        research = list(items.research(filters, arguments))
+        held += items.most(filters, arguments)
         if filters.is_bpc:
             held.append("c.offers_copy")
         if research or len(facets) > 1:
-            held.append(_offers([*_kinds(filters, arguments), *research]))
+            held.append(items.offers([*items.kinds(filters, arguments), *research]))
     return held
 
 
@@ -253,120 +238,8 @@ def _of_rolls(filters: ContractFilters, arguments: Arguments) -> Iterable[str]:
     """That one item with these attributes is within all other bounds as well."""
     if filters.attributes:
         yield "c.offers_rolled"
-        yield _offers(_bounds(filters, arguments))
-
-
-def _most(filters: ContractFilters, arguments: Arguments) -> list[str]:
-    """What no contract is without that offers an item within the bounds."""
-    least = {column: getattr(filters, f"{name}_min") for name, column in _MOST.items()}
-    return [f"{column} >= {arguments.place(end)}::int" for column, end in least.items() if end is not None]
+        yield items.offers(items.bounds(filters, arguments))
 
 
 def _among(contract_ids: Sequence[int] | None, arguments: Arguments) -> list[str]:
     return [] if contract_ids is None else [f"c.contract_id = ANY({arguments.place(contract_ids)}::bigint[])"]
-
-
-def _rolls_unread(filters: ContractFilters, arguments: Arguments) -> str:
-    """That it offers an item that may have these attributes, and none that is known to."""
-    unread = "EXISTS (SELECT FROM dynamic_items d WHERE d.item_id = o.item_id AND d.state <> 'stored')"
-    bounds = [*_kinds(filters, arguments), *_research(filters, arguments)]
-    return f"{_offers([*bounds, unread])} AND NOT {_offers(_bounds(filters, arguments))}"
-
-
-def _facets(filters: ContractFilters) -> list[list[int]]:
-    asked = [
-        filters.type_id,
-        [group_id + GROUP_FACET for group_id in filters.group_id],
-        [category_id + CATEGORY_FACET for category_id in filters.category_id],
-    ]
-    return [facets for facets in asked if facets]
-
-
-def _offers(bounds: Sequence[str]) -> str:
-    """That one offered item is within all `bounds`.
-
-    OFFSET 0 has it asked of one contract after the other, not of all items at once: how many items are within several
-    bounds the planner guesses wrong by a factor of twenty, and then reads them all for a page of fifty.
-    """
-    return f"{OFFERS} WHERE {' AND '.join([_OF_CONTRACT, *bounds])} OFFSET 0)"
-
-
-_OF_CONTRACT = "o.contract_id = c.contract_id AND o.is_included"
-
-
-def _bounds(filters: ContractFilters, arguments: Arguments) -> list[str]:
-    return [*_kinds(filters, arguments), *_research(filters, arguments), *_rolls(filters, arguments)]
-
-
-def _kinds(filters: ContractFilters, arguments: Arguments) -> Iterable[str]:
-    yield from _one_of("o.type_id", filters.type_id, "bigint", arguments)
-    if filters.group_id:
-        groups = arguments.place(filters.group_id)
-        yield f"o.type_id IN (SELECT type_id FROM types WHERE group_id = ANY({groups}::bigint[]))"  # noqa: S608
-    if filters.category_id:
-        categories = arguments.place(filters.category_id)
-        of_categories = f"SELECT group_id FROM groups WHERE category_id = ANY({categories}::bigint[])"  # noqa: S608
-        yield f"o.type_id IN (SELECT type_id FROM types WHERE group_id IN ({of_categories}))"  # noqa: S608
-
-
-def _is_a_kind(filters: ContractFilters, arguments: Arguments) -> str:
-    """That a type is of all kinds that are asked for, and a blueprint if copies are: else nobody can offer one.
-
-    PostgreSQL knows once, before it looks at a contract. A type that is in no static data may be anything; copies are
-    told of blueprints alone.
-    """
-    kinds = []
-    if filters.group_id:
-        kinds.append(f"g.group_id = ANY({arguments.place(filters.group_id)}::bigint[])")
-    if filters.category_id:
-        kinds.append(f"g.category_id = ANY({arguments.place(filters.category_id)}::bigint[])")
-    if filters.is_bpc:
-        kinds.append(f"(g.category_id = {BLUEPRINT}) IS NOT FALSE")
-    types = "types t"
-    if filters.type_id:
-        asked = arguments.place(filters.type_id)
-        types = f"unnest({asked}::bigint[]) AS asked (type_id) LEFT JOIN types t USING (type_id)"
-    return f"(SELECT EXISTS (SELECT FROM {types} LEFT JOIN groups g USING (group_id) WHERE {' AND '.join(kinds)}))"  # noqa: S608
-
-
-def _research(filters: ContractFilters, arguments: Arguments) -> Iterable[str]:
-    for name in ITEM_RANGES:
-        yield from _range(_OF_ITEMS[name], filters, name, arguments)
-    if filters.runs_max is not None and filters.runs_min is None:
-        yield "o.runs >= 0"
-    if filters.is_bpc:
-        yield IS_COPY
-
-
-def _rolls(filters: ContractFilters, arguments: Arguments) -> Iterable[str]:
-    """That the item has these attributes.
-
-    Its value is asked for, and then compared: asked whether it has such a value, the planner would at times look at all
-    items that do, once for each contract.
-    """
-    for wanted in filters.attributes:
-        attribute = f"a.item_id = o.item_id AND a.attribute_id = {arguments.place(wanted.attribute_id)}::int"
-        value = f"(SELECT a.value FROM dynamic_item_attributes a WHERE {attribute})"  # noqa: S608 - placeholders
-        least, most = (
-            float(f"{sign}inf") if end is None else end for sign, end in (("-", wanted.least), ("", wanted.most))
-        )
-        yield f"{value} BETWEEN {arguments.place(least)}::float8 AND {arguments.place(most)}::float8"
-
-
-def _one_of(column: str, values: Sequence[object], kind: str, arguments: Arguments) -> list[str]:
-    if not values:
-        return []
-    if len(values) == 1:
-        # Equality, not ANY: an index on it then gives the order of what follows, too.
-        return [f"{column} = {arguments.place(values[0])}::{kind}"]
-    return [f"{column} = ANY({arguments.place(list(values))}::{kind}[])"]
-
-
-def _range(column: str, filters: ContractFilters, name: str, arguments: Arguments) -> list[str]:
-    kind = _KINDS.get(name, _INT)
-    ends: Mapping[str, str] = {">=": f"{name}_min", "<=": f"{name}_max"}
-    return [
-        f"{column} {sign} {arguments.place(end)}::{kind}"
-        for sign, end in ((sign, getattr(filters, field_name)) for sign, field_name in ends.items())
-        if end is not None
-    ]
