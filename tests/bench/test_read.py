@@ -107,7 +107,9 @@ async def test_what_is_counted_as_it_is_written_is_counted(connection: Any) -> N
     """)
     listed = await connection.fetch("""
         SELECT k.kind, k.id, count(*)::int
-          FROM contracts c, counted_by(type, facets, region_id, system_id, start_location_id, price) k
+          FROM contracts c, LATERAL (
+                 SELECT * FROM counted_by(type, facets, region_id, system_id, start_location_id)
+                  UNION ALL SELECT 'price ' || type, price_bucket(price) WHERE price IS NOT NULL) k
          WHERE delisted_at IS NULL
            AND date_expired > coalesce((SELECT expires_after FROM listed_count_horizon), '-infinity')
          GROUP BY k.kind, k.id ORDER BY k.kind, k.id

@@ -26,32 +26,6 @@ CREATE FUNCTION price_bucket(price numeric) RETURNS int LANGUAGE sql IMMUTABLE P
               WHEN price < 0 THEN -1 END
 $$
 """
-COUNTED_BY = """
-CREATE FUNCTION counted_by(
-  type text, facets int[], region_id bigint, system_id bigint, station_id bigint, price numeric
-) RETURNS TABLE (kind text, id bigint) LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
-  SELECT CASE WHEN facet < 1000000000 THEN 'type' WHEN facet < 2000000000 THEN 'group' ELSE 'category' END,
-         (facet % 1000000000)::bigint
-    FROM unnest($2) AS facet
-   UNION ALL
-  SELECT place, number
-    FROM (VALUES ('contract ' || $1, $3), ('region', $3), ('system', $4), ('station', $5),
-                 ('price ' || $1, price_bucket($6))) AS at (place, number)
-   WHERE number IS NOT NULL
-$$
-"""
-COUNTED_BY_BEFORE = """
-CREATE FUNCTION counted_by(type text, facets int[], region_id bigint, system_id bigint, station_id bigint)
-RETURNS TABLE (kind text, id bigint) LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
-  SELECT CASE WHEN facet < 1000000000 THEN 'type' WHEN facet < 2000000000 THEN 'group' ELSE 'category' END,
-         (facet % 1000000000)::bigint
-    FROM unnest($2) AS facet
-   UNION ALL
-  SELECT place, number
-    FROM (VALUES ('contract ' || $1, $3), ('region', $3), ('system', $4), ('station', $5)) AS at (place, number)
-   WHERE number IS NOT NULL
-$$
-"""
 # Each statement of a function sees what was committed before it began only where nobody asked for more.
 BY_STATEMENT = """
   IF current_setting('transaction_isolation') <> 'read committed' THEN
@@ -60,6 +34,7 @@ BY_STATEMENT = """
 """
 LOCK = "hashtextextended('freeport listed count horizon', 0)"
 HORIZON = "SELECT coalesce(max(expires_after), '-infinity') FROM listed_count_horizon"
+# By price apart from all else: of contracts that are alike in this PostgreSQL works it out once (`Memoize`).
 COUNT = f"""
 CREATE OR REPLACE FUNCTION count_listed() RETURNS trigger LANGUAGE plpgsql AS $$
 DECLARE
@@ -73,14 +48,20 @@ BEGIN
   IF TG_OP = 'INSERT' THEN
     INSERT INTO listed_count_changes (kind, id, change)
     SELECT k.kind, k.id, count(*)
-      FROM seen, counted_by(type, facets, region_id, system_id, start_location_id, price) k
-     WHERE delisted_at IS NULL AND date_expired > horizon GROUP BY k.kind, k.id;
+      FROM seen, counted_by(type, facets, region_id, system_id, start_location_id) k
+     WHERE delisted_at IS NULL AND date_expired > horizon GROUP BY k.kind, k.id
+     UNION ALL
+    SELECT 'price ' || type, price_bucket(price), count(*) FROM seen
+     WHERE delisted_at IS NULL AND date_expired > horizon AND price IS NOT NULL GROUP BY type, 2;
     shows := EXISTS (SELECT FROM seen WHERE delisted_at IS NULL);
   ELSIF TG_OP = 'DELETE' THEN
     INSERT INTO listed_count_changes (kind, id, change)
     SELECT k.kind, k.id, -count(*)
-      FROM was, counted_by(type, facets, region_id, system_id, start_location_id, price) k
-     WHERE delisted_at IS NULL AND date_expired > horizon GROUP BY k.kind, k.id;
+      FROM was, counted_by(type, facets, region_id, system_id, start_location_id) k
+     WHERE delisted_at IS NULL AND date_expired > horizon GROUP BY k.kind, k.id
+     UNION ALL
+    SELECT 'price ' || type, price_bucket(price), -count(*) FROM was
+     WHERE delisted_at IS NULL AND date_expired > horizon AND price IS NOT NULL GROUP BY type, 2;
     shows := EXISTS (SELECT FROM was WHERE delisted_at IS NULL);
   ELSIF TG_OP = 'UPDATE' THEN
     -- All that is counted but for the price shows in answers that show no more than counts.
@@ -102,11 +83,19 @@ BEGIN
               s.price)
     ), each AS (
       SELECT k.kind, k.id, -1 AS change
-        FROM moved, counted_by(type_before, facets_before, region_before, system_before, station_before, price_before) k
+        FROM moved, counted_by(type_before, facets_before, region_before, system_before, station_before) k
        WHERE before
        UNION ALL
       SELECT k.kind, k.id, 1
-        FROM moved, counted_by(type, facets, region_id, system_id, start_location_id, price) k WHERE after
+        FROM moved, counted_by(type, facets, region_id, system_id, start_location_id) k WHERE after
+       UNION ALL
+      SELECT 'price ' || type_before, price_bucket(price_before), -1 FROM moved
+       WHERE before AND price_before IS NOT NULL
+         AND (before, type_before, price_before) IS DISTINCT FROM (after, type, price)
+       UNION ALL
+      SELECT 'price ' || type, price_bucket(price), 1 FROM moved
+       WHERE after AND price IS NOT NULL
+         AND (before, type_before, price_before) IS DISTINCT FROM (after, type, price)
     ), counted AS (
       INSERT INTO listed_count_changes (kind, id, change)
       SELECT kind, id, sum(change) FROM each GROUP BY kind, id HAVING sum(change) <> 0
@@ -212,7 +201,9 @@ BEGIN
   ), counted AS (
     INSERT INTO listed_count_changes (kind, id, change)
     SELECT k.kind, k.id, sum(change)
-      FROM passed, counted_by(type, facets, region_id, system_id, start_location_id, price) k GROUP BY k.kind, k.id
+      FROM passed, counted_by(type, facets, region_id, system_id, start_location_id) k GROUP BY k.kind, k.id
+     UNION ALL
+    SELECT 'price ' || type, price_bucket(price), sum(change) FROM passed WHERE price IS NOT NULL GROUP BY type, 2
   )
   SELECT count(*) FROM passed INTO expired;
   IF expired > 0 THEN
@@ -247,11 +238,9 @@ def upgrade() -> None:
         comment="One row, or none yet: in listed_counts are listed contracts that expire after this",
     )
     op.execute(PRICE_BUCKET)
-    op.execute(COUNTED_BY)
     op.execute(COUNT)
     op.execute(PASSED)
     op.execute(UNCOUNT)
-    op.execute("DROP FUNCTION counted_by(text, int[], bigint, bigint, bigint)")
     op.execute(LISTED_BY_PRICE)
     for name, kind in FEW.items():
         where = sa.text(f"kind LIKE '{kind} %'")
@@ -266,12 +255,10 @@ def downgrade() -> None:
     _comment(MORE_KINDS, KINDS)
     for name in FEW:
         op.drop_index(f"ix_listed_counts_{name}", table_name="listed_counts")
-    op.execute(COUNTED_BY_BEFORE)
     op.execute(COUNT_BEFORE)
     op.execute(COUNTED_AGAIN)
     op.execute("DROP FUNCTION uncount_expired()")
     op.execute("DROP FUNCTION passed_listed_count_horizon()")
-    op.execute("DROP FUNCTION counted_by(text, int[], bigint, bigint, bigint, numeric)")
     op.execute("DROP FUNCTION price_bucket(numeric)")
     for table in ("listed_counts", "listed_count_changes"):
         op.execute(f"DELETE FROM {table} WHERE kind LIKE 'price %'")  # noqa: S608 - our own names
