@@ -19,7 +19,7 @@ from sqlalchemy.sql import text
 
 from common.tables.asked import ASKED, TOLD_OF_ASKED
 from common.tables.base import Isk, instant, metadata
-from common.tables.sampled import SAMPLED
+from common.tables.seen import SAMPLED, beside
 
 VALUE_RATIO = """
 CASE
@@ -61,23 +61,6 @@ that those who fail do not have to be passed over, however many they are."""
 
 MOST = ("most_runs", "most_material_efficiency", "most_time_efficiency")
 
-WALKED = [
-    "region_id",  # the first: the index of a region's order has it already
-    "type",
-    "date_expired",
-    "start_location_id",
-    "system_id",
-    "security",
-    "price",
-    "volume",
-    "delisted_at",
-    "items_state",
-    "composition",
-    "contains_ship",
-    "value_ratio",
-]
-"""What is seen of a contract in the index of the order of issue, beside its id and that."""
-
 GROUP_FACET, CATEGORY_FACET = 1_000_000_000, 2_000_000_000
 """What is added to a group's and to a category's id in `contracts.facets`, where types stand as they are."""
 
@@ -103,6 +86,17 @@ def _sorted_where(column: str, condition: str) -> Index:
     """For lists that are sorted by what some contracts have."""
     where = text(f"{LISTED} AND {condition}")
     return Index(f"ix_contracts_live_{column}", column, "contract_id", postgresql_where=where)
+
+
+def _walked(name: str, condition: str, *more: str) -> Index:
+    """For lists in the order of issue of which all are among a few."""
+    return Index(
+        f"ix_contracts_live_{name}",
+        "date_issued",
+        "contract_id",
+        postgresql_include=[*beside("date_issued"), *more],
+        postgresql_where=text(condition),
+    )
 
 
 contracts = Table(
@@ -188,7 +182,7 @@ contracts = Table(
         "ix_contracts_live",
         "date_issued",
         "contract_id",
-        postgresql_include=WALKED,
+        postgresql_include=beside("date_issued"),
         postgresql_where=text(LISTED),
     ),
     Index(
@@ -196,7 +190,7 @@ contracts = Table(
         "region_id",
         "date_issued",
         "contract_id",
-        postgresql_include=WALKED[1:],
+        postgresql_include=beside("region_id", "date_issued"),
         postgresql_where=text(LISTED),
     ),
     # The same of what is gone.
@@ -229,7 +223,13 @@ contracts = Table(
         postgresql_where=text(LISTED),
     ),
     Index("ix_contracts_live_volume", "volume", "contract_id", postgresql_where=text(LISTED)),
-    _sorted_where("value_ratio", "value_ratio IS NOT NULL"),
+    Index(
+        "ix_contracts_live_value_ratio",
+        "value_ratio",
+        "contract_id",
+        postgresql_include=beside("value_ratio"),
+        postgresql_where=text(f"{LISTED} AND value_ratio IS NOT NULL"),
+    ),
     _sorted_where("runs", "runs IS NOT NULL"),
     _sorted_where("reward", "reward > 0::numeric"),
     _sorted_where("collateral", "collateral > 0::numeric"),
@@ -255,21 +255,10 @@ contracts = Table(
         "start_location_id",
         postgresql_where=text(UNSAFE),
     ),
-    Index("ix_contracts_live_unsafe_issued", "date_issued", "contract_id", postgresql_where=text(UNSAFE)),
-    Index(
-        "ix_contracts_live_ships",
-        "date_issued",
-        "contract_id",
-        postgresql_where=text(f"{LISTED} AND contains_ship"),
-    ),
+    _walked("unsafe_issued", UNSAFE),
+    _walked("ships", f"{LISTED} AND contains_ship"),
     # What few offer, and people look for by numbers that are known of the item alone.
-    Index(
-        "ix_contracts_live_copies",
-        "date_issued",
-        "contract_id",
-        postgresql_include=[*MOST, "price", "type", "date_expired"],
-        postgresql_where=text(f"{LISTED} AND offers_copy"),
-    ),
+    _walked("copies", f"{LISTED} AND offers_copy"),
     # By the rules of today it is empty, for copies have no value; who looks for some learns that at once.
     Index(
         "ix_contracts_live_valued_copies",
@@ -277,13 +266,7 @@ contracts = Table(
         "contract_id",
         postgresql_where=text(f"{LISTED} AND offers_copy AND value_ratio IS NOT NULL"),
     ),
-    Index(
-        "ix_contracts_live_rolled",
-        "date_issued",
-        "contract_id",
-        postgresql_include=["price", "type", "date_expired"],
-        postgresql_where=text(f"{LISTED} AND offers_rolled"),
-    ),
+    _walked("rolled", f"{LISTED} AND offers_rolled", "offers_rolled"),
     # A thirty-second of them, in no order that means anything: what estimates are made from. With all that lists are
     # filtered by, but for facets, which may be too long: so a sample is read from a few pages.
     Index(

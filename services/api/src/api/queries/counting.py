@@ -127,7 +127,9 @@ async def _outlook(
         return Outlook(Reach.FEW, sample=sample, cost=cost)
     sample = sample or await sampled(connection, lifted, None, offering)
     if is_walk:
+        found = sample.part(query.contract_type) * sample.among
         looking_up = found if cost <= QUICK else await _cost_of_looking_up(connection, query, offering, cost)
+        looking_up = max(looking_up, found)  # whatever the planner thinks, so many are read at least
         return Outlook(*_reach_of_walk(query, sample, looking_up), sample=sample, cost=cost)
     # Those that offer something rare stand in an index of their own, in which they are less far between.
     is_far = sample.part(query.contract_type) < FAR_PART and not (query.is_bpc or query.attributes)

@@ -11,7 +11,8 @@ from api.queries.conditions import in_range, one_of
 from api.queries.overdue import OVERDUE
 from api.queries.search import Search
 from api.schemas.contract_filters import ITEM_RANGES, RANGES, ContractFilters, State
-from common.tables.contracts import ISSUED_ON, WALKED
+from common.tables.contracts import ISSUED_ON
+from common.tables.seen import WALKED
 
 LIVE = "c.delisted_at IS NULL AND c.date_expired > now()"
 GONE = "(c.delisted_at IS NOT NULL OR c.date_expired <= now())"
@@ -21,7 +22,7 @@ UNVALUED = "c.value_ratio IS NULL AND c.items_state <> 'none' AND c.composition 
 """Its items were read, and its price cannot be compared with what they are worth."""
 SAFE = "high"
 """The security of most places; the others have an index of their own."""
-SEEN_IN_ORDER = frozenset({"contract_id", "date_issued", *WALKED})
+SEEN_IN_ORDER = frozenset({"contract_id", *WALKED})
 HOLDS_NOTHING = "courier"
 """The type of contract that has no items, so that nothing is known of them either."""
 
