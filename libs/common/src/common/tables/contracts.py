@@ -256,6 +256,7 @@ contracts = Table(
         postgresql_where=text(UNSAFE),
     ),
     _walked("unsafe_issued", UNSAFE),
+    _walked("unusual", f"{LISTED} AND type <> 'item_exchange'::text"),
     _walked("ships", f"{LISTED} AND contains_ship"),
     # What few offer, and people look for by numbers that are known of the item alone.
     _walked("copies", f"{LISTED} AND offers_copy"),

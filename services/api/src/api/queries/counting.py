@@ -150,15 +150,15 @@ def _reach_of_walk(query: ContractQuery, sample: Sample, looking_up: float) -> t
     wanted = query.skipped + query.most + 1
     tried = wanted * sample.between(query.contract_type)
     is_seen = filters.is_seen_in_order(filters.where(query, Arguments()))
-    whole_walk = (WHOLE_INDEX if is_seen else WHOLE_MARKET) * sample.among
+    whole_walk = (WHOLE_INDEX if is_seen else WHOLE_MARKET) * sample.walk
+    likely = max(FEWEST_WALKED, int(LIKELY * tried)) if sample.part(query.contract_type) else 0
     may_be_daily = tried > FEWEST_WALKED and not query.skipped and filters.of_a_kind(query, Arguments())
     if may_be_daily and sample.looked_up(query.contract_type, wanted) < min(looking_up, whole_walk):
         return Reach.DAILY, 0
     if looking_up >= whole_walk:
-        return Reach.NEAR, 0
+        return Reach.NEAR, likely
     walked = max(FEWEST_WALKED, int(looking_up * (SEEN_PER_UNIT if is_seen else TRIED_PER_UNIT)))
-    is_likely = tried <= walked and sample.part(query.contract_type) > 0
-    return (Reach.DOUBTFUL, walked) if is_likely else (Reach.FEW, 0)
+    return (Reach.DOUBTFUL, walked) if likely and tried <= walked else (Reach.FEW, 0)
 
 
 async def counts(

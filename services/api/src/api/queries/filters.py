@@ -20,8 +20,8 @@ UNREAD = "c.composition IS NULL AND c.items_state IN ('wanted', 'failed')"
 """Nobody knows yet what it holds. A courier contract holds nothing, and that is known."""
 UNVALUED = "c.value_ratio IS NULL AND c.items_state <> 'none' AND c.composition IS NOT NULL"
 """Its items were read, and its price cannot be compared with what they are worth."""
-SAFE = "high"
-"""The security of most places; the others have an index of their own."""
+SAFE, USUAL = "high", "item_exchange"
+"""The security of most places, and the type of most contracts; the others have an index of their own."""
 SEEN_IN_ORDER = frozenset({"contract_id", *WALKED})
 HOLDS_NOTHING = "courier"
 """The type of contract that has no items, so that nothing is known of them either."""
@@ -94,6 +94,8 @@ def indexed(filters: ContractFilters, arguments: Arguments) -> str:
         held = ["c.contains_ship"]
     elif filters.security and SAFE not in filters.security:
         held = [f"c.security <> '{SAFE}'"]
+    elif filters.contract_type and USUAL not in filters.contract_type:
+        held = [f"c.type <> '{USUAL}'"]
     elif len(filters.region_id) == 1:
         held = one_of("c.region_id", filters.region_id, "bigint", arguments)
     return " AND ".join(["c.delisted_at IS NULL", *held])

@@ -46,6 +46,7 @@ def upgrade() -> None:
     _replace("facets", ["facets", ISSUED_ON], SURELY_LISTED, kind="gin")
     _replace("live_place", ["system_id", "start_location_id", "type", "region_id"])
     _create("live_unsafe_issued", ORDER, UNSAFE, include=SEEN)
+    _create("live_unusual", ORDER, f"{LISTED} AND type <> 'item_exchange'::text", include=SEEN)
     _create("live_valued_copies", ["value_ratio", "contract_id"], VALUED_COPIES)
     op.drop_index(ROLLS, table_name="dynamic_item_attributes")
     op.create_index(ROLLS, "dynamic_item_attributes", ["attribute_id", "value"], postgresql_include=["item_id"])
@@ -54,7 +55,7 @@ def upgrade() -> None:
 def downgrade() -> None:
     op.drop_index(ROLLS, table_name="dynamic_item_attributes")
     op.create_index(ROLLS, "dynamic_item_attributes", ["attribute_id", "value"])
-    for name in ("live_valued_copies", "live_unsafe_issued"):
+    for name in ("live_valued_copies", "live_unusual", "live_unsafe_issued"):
         op.drop_index(f"ix_contracts_{name}", table_name="contracts")
     _replace("live_place", ["system_id", "start_location_id", "region_id"])
     _replace("facets", ["facets"], kind="gin")
