@@ -150,7 +150,7 @@ def _reach_of_walk(query: ContractQuery, sample: Sample, looking_up: float) -> t
     wanted = query.skipped + query.most + 1
     tried = wanted * sample.between(query.contract_type)
     is_seen = filters.is_seen_in_order(filters.where(query, Arguments()))
-    whole_walk = (WHOLE_INDEX if is_seen else WHOLE_MARKET) * sample.walk
+    whole_walk = (WHOLE_INDEX if is_seen else WHOLE_MARKET) * sample.among
     likely = max(FEWEST_WALKED, int(LIKELY * tried)) if sample.part(query.contract_type) else 0
     may_be_daily = tried > FEWEST_WALKED and not query.skipped and filters.of_a_kind(query, Arguments())
     if may_be_daily and sample.looked_up(query.contract_type, wanted) < min(looking_up, whole_walk):

@@ -75,11 +75,6 @@ class Sample:
         """Of all contracts, those that are found and of these types, or of any if none is named."""
         return self._found(types) / self.sampled if self.sampled else 0.0
 
-    @property
-    def walk(self) -> float:
-        """Among how many contracts a walk looks, if it goes to its end."""
-        return self.among * self.walked / self.sampled if self.sampled else 0.0
-
     def between(self, types: Sequence[str]) -> float:
         """How many contracts a walk tries for each that is found; where none was, as if half a contract had been."""
         return (self.walked or self.sampled) / (self._found(types) or 0.5)
