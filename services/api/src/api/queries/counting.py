@@ -35,6 +35,8 @@ TRIED_PER_UNIT = 6
 LIKELY = 4
 """Where many are in a list, so many times the contracts are tried that are needed by the sample: the planner, who takes
 filters as independent, would at times look up thousands for a page that is at hand."""
+FEW_OF = 3
+"""An index of few has less than one in so many of all contracts."""
 WHOLE_INDEX, SEEN_PER_UNIT = 0.03, 10
 """The same where all that is asked for is seen in the index of that order: 0.1 µs each."""
 FEW = 2_000
@@ -158,7 +160,11 @@ def _reach_of_walk(query: ContractQuery, sample: Sample, looking_up: float) -> t
     if looking_up >= whole_walk:
         return Reach.NEAR, likely
     walked = max(FEWEST_WALKED, int(looking_up * (SEEN_PER_UNIT if is_seen else TRIED_PER_UNIT)))
-    return (Reach.DOUBTFUL, walked) if likely and tried <= walked else (Reach.FEW, 0)
+    # Among a few, a walk that finds nothing costs little, and the sample has seen too few of them to tell.
+    is_among_few = sample.walked * FEW_OF < sample.sampled
+    if is_among_few and not likely:
+        walked = min(walked, int(LIKELY * tried))
+    return (Reach.DOUBTFUL, walked) if (likely or is_among_few) and tried <= walked else (Reach.FEW, 0)
 
 
 async def counts(
