@@ -10,6 +10,7 @@ from sqlalchemy import func, select
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncEngine
 
+from common.database import DATABASE_ERRORS
 from common.logs import get_logger
 
 log = get_logger(__name__)
@@ -26,7 +27,7 @@ async def follow(engine: AsyncEngine, *, every_seconds: float = EVERY_SECONDS) -
         try:
             if await move(engine) is None:
                 pause = min(BUSY_SECONDS, every_seconds)
-        except (SQLAlchemyError, OSError) as error:
+        except (SQLAlchemyError, *DATABASE_ERRORS, OSError) as error:
             log.warning("what has expired is not taken off", error=f"{type(error).__name__}: {error}"[:200])
         await asyncio.sleep(pause)
 
