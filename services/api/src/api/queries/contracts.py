@@ -31,7 +31,7 @@ FIRST_STEP = 4
 that says little. It goes on if that would find enough."""
 WALK = """
 SELECT c.contract_id, c.type, {key} AS key
-  FROM (SELECT * FROM contracts c WHERE {indexed} AND {condition} ORDER BY {order} LIMIT {walked}) c
+  FROM (SELECT {columns} FROM contracts c WHERE {indexed} AND {condition} ORDER BY {order} LIMIT {walked}) c
  WHERE {filters} ORDER BY {order} LIMIT {most}
 """
 # MATERIALIZED: sorted when all are found, not found in the order of an index that most of them are not in.
@@ -255,13 +255,15 @@ async def _fetch(connection: Any, arguments: Arguments, statement: str) -> Any:
 
 def _walk(branch: Branch, indexed: str, stretch: Stretch, told: str, most: str, walked: int) -> str:
     """Those of the first `most` of a stretch that are among the next contracts in the list's order."""
+    held = f"{branch.condition} AND {told}"
     return WALK.format(
+        columns=filters.columns(held, stretch.order),
         key=stretch.part.key or "NULL::int",
         indexed=indexed,
         condition=stretch.condition,
         order=stretch.order,
         walked=walked,
-        filters=f"{branch.condition} AND {told}",
+        filters=held,
         most=most,
     )
 

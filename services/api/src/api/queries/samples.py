@@ -25,13 +25,13 @@ ONE_OF = 32
 
 # By a hash of their ids: the first of them are any of them.
 LIVE_SAMPLE = f"""
-(SELECT * FROM contracts WHERE delisted_at IS NULL AND contract_id % {ONE_OF} = 0
+(SELECT {{columns}} FROM contracts WHERE delisted_at IS NULL AND contract_id % {ONE_OF} = 0
   ORDER BY hashint8(contract_id) LIMIT {{most}})
 """  # noqa: S608 - constants
 # Rows of some pages of the table: those that were written together are alike, so it tells less. The same pages every
 # time, so that they are in memory.
 STORED_SAMPLE = """
-(SELECT * FROM contracts TABLESAMPLE SYSTEM (
+(SELECT {columns} FROM contracts TABLESAMPLE SYSTEM (
     (SELECT least(100, 100.0 * {most} / greatest(reltuples, 1)) FROM pg_class WHERE oid = 'contracts'::regclass))
     REPEATABLE (0))
 """
@@ -105,7 +105,8 @@ async def sampled(
         most = SAMPLED_INSIDE
     else:
         most = SAMPLED_ROWS if "c.facets" in where else SAMPLED
-    statement = SAMPLE.format(where=where, indexed=indexed, kind=kind, sample=sample.format(most=most), among=among)
+    drawn = sample.format(columns=filters.columns(where, indexed, kind), most=most)
+    statement = SAMPLE.format(where=where, indexed=indexed, kind=kind, sample=drawn, among=among)
     rows = await connection.fetch(statement, *arguments)
     looked_at = sum(row["sampled"] for row in rows)
     if looked_at == 0:
