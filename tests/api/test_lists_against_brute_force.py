@@ -15,8 +15,8 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from starlette.datastructures import QueryParams
 
 from api.queries.contracts import page_of
-from api.queries.counting import Outlook, Reach
 from api.queries.price_ranges import all_but, inside
+from api.queries.reach import Outlook, Reach
 from api.queries.rolls import offering
 from api.query_route import reading_of
 from api.schemas.contracts import ContractQuery
@@ -26,6 +26,7 @@ from support.random_market import fill, question
 from support.served_api import ServedApi, api_settings, served
 
 CONTRACTS = "/api/v1/contracts"
+OUTLOOKS = [Outlook(reach, walked=20, is_daily=is_daily) for reach in Reach for is_daily in (False, True)]
 QUESTIONS, PARTS, TASKS = 2_000, 2, 4
 
 
@@ -116,9 +117,7 @@ async def test_a_page_is_the_same_however_it_is_looked_for(engine: AsyncEngine, 
         assert isinstance(query, ContractQuery)
         among = await offering(connection, query)
         pages = [
-            await page_of(connection, query, None, None, Outlook(reach, walked=20), ids)
-            for reach in Reach
-            for ids in (None, among)
+            await page_of(connection, query, None, None, outlook, ids) for outlook in OUTLOOKS for ids in (None, among)
         ]
         assert all(page == pages[0] for page in pages), asked
         counts = [page.counted for page in pages if page.counted is not None]
@@ -126,9 +125,7 @@ async def test_a_page_is_the_same_however_it_is_looked_for(engine: AsyncEngine, 
         if not query.contract_type:
             assert all(each == memory.by_type(without) for each in counts), asked
             counted_on_the_way += len(counts)
-        following = [
-            await page_of(connection, query, None, pages[0].after, Outlook(reach, walked=20)) for reach in Reach
-        ]
+        following = [await page_of(connection, query, None, pages[0].after, outlook) for outlook in OUTLOOKS]
         assert all(page == following[0] for page in following), asked
 
     assert counted_on_the_way

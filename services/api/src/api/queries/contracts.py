@@ -12,9 +12,9 @@ import orjson
 from api.cursors import Position
 from api.queries import filters, shown
 from api.queries.arguments import Arguments
-from api.queries.counting import NO_OUTLOOK, Outlook, Reach
 from api.queries.coverage import COVERAGE, COVERED, Covered
 from api.queries.filters import Branch
+from api.queries.reach import NO_OUTLOOK, Outlook, Reach
 from api.queries.search import Search, Tier, spans, with_ids
 from api.queries.sorting import Stretch, parts_of, stretches
 from api.schemas.base import BIGINT
@@ -151,6 +151,7 @@ async def _read(
     # By relevance each part is itself a part of what is searched for.
     asked = query.model_copy(update={"q": None}) if query.sorted_by is Sort.RELEVANCE else query
     branches = filters.branches(asked, arguments, search, offering)
+    looked_up = filters.branches(asked, arguments, search, offering, looked_up=True)
     indexed = filters.indexed(asked, arguments)
     is_sorted = outlook.reach is not Reach.NEAR
     anew = arguments.planned_anew()
@@ -168,13 +169,14 @@ async def _read(
         of_days = None if skipped else _of_days(asked, tier, outlook)
         if of_days is not None:
             rows = await _day_by_day(
-                connection, branches[0], stretch, of_days, position, arguments, wanted - len(found)
+                connection, looked_up[0], stretch, of_days, position, arguments, wanted - len(found)
             )
             found |= {each.contract_id: each for each in _found(rows, stretch)}
             if len(found) >= wanted:
                 break
             continue
-        statement = _statement(branches, stretch, told, f"{most}::bigint", sort=is_sorted)
+        each = looked_up if is_sorted else branches
+        statement = _statement(each, stretch, told, f"{most}::bigint", sort=is_sorted)
         behind = f"OFFSET {arguments.place(skipped)}::bigint" if skipped else ""
         rows = await _fetch(connection, arguments, f"/* contracts.stretch */ {statement} {behind}")
         if skipped and not rows:
@@ -194,8 +196,8 @@ async def _walked(
     connection: Any, arguments: Arguments, walk: Callable[[int], str], outlook: Outlook, wanted: int
 ) -> list[Any]:
     """The first `wanted` of a stretch, if they are found among the next contracts; else nothing."""
-    most = outlook.walked
-    for walked in (most,) if outlook.reach is Reach.NEAR else (most // FIRST_STEP, most):
+    most, is_certain = outlook.walked, outlook.reach is Reach.NEAR or outlook.counted is not None
+    for walked in (most,) if is_certain else (most // FIRST_STEP, most):
         rows: list[Any] = await _fetch(connection, arguments, f"/* contracts.walk */ {walk(walked)}")
         if len(rows) >= wanted:
             return rows
@@ -210,9 +212,7 @@ def _of_days(query: ContractQuery, tier: Tier | None, outlook: Outlook) -> OfDay
         return None
     if tier is not None:
         return tier.of_days if tier.is_scattered else None
-    is_of_a_kind = filters.of_a_kind(query, Arguments()) is not None
-    is_daily = outlook.reach is Reach.DAILY or (outlook.reach is Reach.DOUBTFUL and is_of_a_kind)
-    return filters.issued_on if is_daily and query.sorted_by is Sort.ISSUED else None
+    return filters.issued_on if outlook.is_daily and query.sorted_by is Sort.ISSUED else None
 
 
 async def _day_by_day(

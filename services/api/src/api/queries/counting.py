@@ -2,22 +2,23 @@
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
-from enum import Enum, auto
-from typing import Any, Final
+from dataclasses import replace
+from typing import Any
 
 import orjson
 
 from api.queries import filters, price_ranges
 from api.queries.arguments import Arguments
 from api.queries.live_counts import OF_CONTRACT_TYPES
+from api.queries.reach import FEWEST_WALKED, LIKELY, MOST_WALKED, NO_OUTLOOK, Outlook, Reach, of_walk
 from api.queries.samples import ONE_OF, SAMPLED_INSIDE, Counted, Sample, sampled
 from api.queries.search import Search
 from api.schemas.contract_filters import ContractFilters, State
 from api.schemas.contracts import ContractQuery, Count, Sort
 
-QUICK = 1_500.0
-"""Of the planner's cost units, chosen from plans and not from a clock: what costs more is estimated."""
+QUICK, QUICK_IF_SEEN = 1_500.0, 500.0
+"""Of the planner's cost units, chosen from plans and not from a clock: what costs more is estimated. Where all is seen
+in an index, three times as many contracts cost as much."""
 MOST_EXCLUDED = 1_000
 """So many are counted of what is excluded; then it is at least that."""
 MOST_TOLD = 1_000
@@ -27,23 +28,8 @@ MANY = 64
 NEAR_PART, FAR_PART = 0.02, 0.004
 """If that part of a sample is in a list, a page of it is found among the next few thousand contracts; if less than that
 other one is, a page is not to be found by trying one after the other."""
-WHOLE_MARKET = 0.06
-"""Units for each live contract. Who looks up at that price looks at most of the table (0.08: at all of it), and a walk
-in the order in which contracts were issued, as they also stand there, takes no longer even if it goes to its end."""
-TRIED_PER_UNIT = 6
-"""Contracts that such a walk tries while a unit is spent on looking up: 0.4 µs each, and 1.3 to 5 µs for a unit."""
-LIKELY = 4
-"""Where many are in a list, so many times the contracts are tried that are needed by the sample: the planner, who takes
-filters as independent, would at times look up thousands for a page that is at hand."""
-FEW_OF = 3
-"""An index of few has less than one in so many of all contracts."""
-WHOLE_INDEX, SEEN_PER_UNIT = 0.03, 10
-"""The same where all that is asked for is seen in the index of that order: 0.1 µs each."""
 FEW = 2_000
 """Of an exact count: so many contracts are all looked up for a page."""
-FEWEST_WALKED, MOST_WALKED = 4_000, 40_000
-"""Contracts that are tried one after the other where it is doubtful whether a page is among them: as many as looking up
-all that may be in the list has units of the planner's, so that either takes about as long."""
 NARROW = ("type_id", "group_id", "system_id", "station_id", "issuer_id", "issuer_corporation_id", "attribute")
 """Filters that leave little, mostly, and have an index."""
 
@@ -59,36 +45,6 @@ SELECT count(*) FROM (SELECT FROM contracts c WHERE {{where}} AND {{anew}} {LIMI
 
 
 _TOTAL_COST = re.compile(r"cost=[0-9.]+\.\.([0-9.]+)")
-
-
-class Reach(Enum):
-    """Where in the order of a list the contracts of a page are to be looked for."""
-
-    NEAR = auto()
-    """Whatever comes next is likely one of them, or the planner knows better."""
-    FEW = auto()
-    """They are so few, or so far between, that all are looked up, and sorted."""
-    DAILY = auto()
-    """What they offer is what few do: an index finds those of a day, and so on until there are enough."""
-    DOUBTFUL = auto()
-    """Either may be: filters that contradict each other leave nothing, and the planner thinks that they leave much."""
-
-
-@dataclass(frozen=True, slots=True)
-class Outlook:
-    """What is known of a list before it is read."""
-
-    reach: Reach
-    walked: int = 0
-    """So many contracts are tried one after the other before all are looked up, or the planner is asked."""
-    sample: Sample | None = None
-    cost: float | None = None
-    """Of counting it, but for the filter by type of contract."""
-    counted: Counted | None = None
-    """Exactly, but for that filter."""
-
-
-NO_OUTLOOK: Final = Outlook(Reach.NEAR)
 
 
 async def outlook(connection: Any, query: ContractQuery, count: Count, offering: Sequence[int] | None) -> Outlook:
@@ -125,14 +81,14 @@ async def _outlook(
     cost = await _cost(connection, _by_type(lifted, arguments, None, offering), arguments)
     # What is counted quickly in an index alone may be long to look up.
     found = sample.part(query.contract_type) * sample.among if sample is not None else 0.0
-    if cost <= QUICK and not (is_walk and found > FEW):
+    if cost <= _quick(lifted) and not (is_walk and found > FEW):
         return Outlook(Reach.FEW, sample=sample, cost=cost)
     sample = sample or await sampled(connection, lifted, None, offering)
     if is_walk:
         found = sample.part(query.contract_type) * sample.among
-        looking_up = found if cost <= QUICK else await _cost_of_looking_up(connection, query, offering, cost)
+        looking_up = found if cost <= _quick(lifted) else await _cost_of_looking_up(connection, query, offering, cost)
         looking_up = max(looking_up, found)  # whatever the planner thinks, so many are read at least
-        return Outlook(*_reach_of_walk(query, sample, looking_up), sample=sample, cost=cost)
+        return replace(of_walk(query, sample, looking_up), cost=cost)
     # Those that offer something rare stand in an index of their own, in which they are less far between.
     is_far = sample.part(query.contract_type) < FAR_PART and not (query.is_bpc or query.attributes)
     walked = min(max(FEWEST_WALKED, int(cost)), MOST_WALKED)
@@ -145,26 +101,6 @@ def _are_told_apart(query: ContractQuery) -> bool:
     The planner takes what is asked for as independent, and expects thousands.
     """
     return bool(query.is_bpc) and not (query.value_ratio_min is None and query.value_ratio_max is None)
-
-
-def _reach_of_walk(query: ContractQuery, sample: Sample, looking_up: float) -> tuple[Reach, int]:
-    """Of a list in the order in which contracts were issued, and how many to try where that is doubtful."""
-    wanted = query.skipped + query.most + 1
-    tried = wanted * sample.between(query.contract_type)
-    is_seen = filters.is_seen_in_order(filters.where(query, Arguments()))
-    whole_walk = (WHOLE_INDEX if is_seen else WHOLE_MARKET) * sample.among
-    likely = max(FEWEST_WALKED, int(LIKELY * tried)) if sample.part(query.contract_type) else 0
-    may_be_daily = tried > FEWEST_WALKED and not query.skipped and filters.of_a_kind(query, Arguments())
-    if may_be_daily and sample.looked_up(query.contract_type, wanted) < min(looking_up, whole_walk):
-        return Reach.DAILY, 0
-    if looking_up >= whole_walk:
-        return Reach.NEAR, likely
-    walked = max(FEWEST_WALKED, int(looking_up * (SEEN_PER_UNIT if is_seen else TRIED_PER_UNIT)))
-    # Among a few, a walk that finds nothing costs little, and the sample has seen too few of them to tell.
-    is_among_few = sample.walked * FEW_OF < sample.sampled
-    if is_among_few and not likely:
-        walked = min(walked, int(LIKELY * tried))
-    return (Reach.DOUBTFUL, walked) if (likely or is_among_few) and tried <= walked else (Reach.FEW, 0)
 
 
 async def counts(
@@ -224,7 +160,8 @@ async def _excluded(
 ) -> int | None:
     """So many, one more than `MOST_EXCLUDED` at most; None where that would take too long.
 
-    Where filters leave little, the planner is not believed that so many are soon found.
+    Where filters leave little, the planner is not believed that so many are soon found; and what offers something is
+    looked up whole before the first is seen.
     """
     if count is Count.NONE:
         return None
@@ -232,7 +169,8 @@ async def _excluded(
     where = filters.excluded(query, reason, arguments, search)
     anew = arguments.planned_anew()
     statement, used = arguments.used_in(EXCLUDED.format(where=where, anew=anew))
-    asked = statement if outlook.reach is Reach.NEAR else statement.replace(LIMITED, "")
+    is_walk = outlook.reach is Reach.NEAR and filters.of_a_kind(query, Arguments()) is None
+    asked = statement if is_walk else statement.replace(LIMITED, "")
     if count is Count.ESTIMATED and await _cost(connection, asked, used) > QUICK:
         return None
     number: int = await connection.fetchval(statement, *used)
@@ -280,7 +218,7 @@ async def _planned(
     statement = _by_type(query, arguments, search, offering)
     if count is Count.ESTIMATED:
         cost = await _cost(connection, statement, arguments) if outlook.cost is None else outlook.cost
-        if cost > QUICK:
+        if cost > _quick(query):
             return (outlook.sample or await sampled(connection, query, search, offering)).counted
     elif (other := price_ranges.all_but(query)) and await _cost(connection, *other) < await _cost(
         connection, statement, arguments
@@ -290,10 +228,16 @@ async def _planned(
     return Counted({row["type"]: row["n"] for row in rows}, exact=True)
 
 
+def _quick(query: ContractFilters) -> float:
+    if query.q is not None:
+        return QUICK
+    return QUICK_IF_SEEN if filters.is_seen_in_order(filters.where(query, Arguments())) else QUICK
+
+
 def _by_type(
     query: ContractFilters, arguments: Arguments, search: Search | None, offering: Sequence[int] | None
 ) -> str:
-    where = filters.where(query, arguments, search, offering)
+    where = filters.where(query, arguments, search, offering, looked_up=True)
     return BY_TYPE.format(where=where, anew=arguments.planned_anew())
 
 
@@ -322,8 +266,8 @@ async def _cost_of_looking_up(
     `cost` is that of all types of contract, items included.
     """
     arguments = Arguments()
-    without = filters.where(query, arguments, None, offering, with_items=False)
-    if not query.contract_type and without == filters.where(query, Arguments(), None, offering):
+    without = filters.where(query, arguments, None, offering, looked_up=True, with_items=False)
+    if not query.contract_type and without == filters.where(query, Arguments(), None, offering, looked_up=True):
         return cost
     statement, used = arguments.used_in(BY_TYPE.format(where=without, anew=arguments.planned_anew()))
     return await _cost(connection, statement, used)

@@ -11,10 +11,11 @@ from api.queries.conditions import in_range, one_of
 from api.queries.overdue import OVERDUE
 from api.queries.search import Search
 from api.schemas.contract_filters import ITEM_RANGES, RANGES, ContractFilters, State
-from common.tables.contracts import ISSUED_ON
+from common.tables.offered import HUNDREDTHS, ISSUED_ON, MILLIONS, THE_FORGE, TRAITS, Ladder, traits
 from common.tables.seen import WALKED
 
-LIVE = "c.delisted_at IS NULL AND c.date_expired > now()"
+_UNEXPIRED = "c.date_expired > now()"
+LIVE = f"c.delisted_at IS NULL AND {_UNEXPIRED}"
 GONE = "(c.delisted_at IS NOT NULL OR c.date_expired <= now())"
 UNREAD = "c.composition IS NULL AND c.items_state IN ('wanted', 'failed')"
 """Nobody knows yet what it holds. A courier contract holds nothing, and that is known."""
@@ -46,17 +47,21 @@ def where(
     search: Search | None = None,
     offering: Sequence[int] | None = None,
     *,
+    looked_up: bool = False,
     with_items: bool = True,
 ) -> str:
     """The filters as one condition on `contracts c`; their values are added to `arguments`. Knows nothing of pages.
 
     `search` is what `filters.q` means (`search.understand`), `offering` who can have what its attributes ask for
-    (`rolls.offering`). Without items it is what is seen of the contracts themselves, and leaves more of them.
+    (`rolls.offering`). `looked_up` is for whoever looks all of them up: the index of what is offered finds few others.
+    Without items it is what is seen of the contracts themselves, and leaves more of them.
     """
     held = [*_in_any_state(filters, arguments, search), *_among(offering, arguments)]
+    if looked_up:
+        held = _looked_up(filters, held, arguments)
     if not with_items:
         held = [each for each in held if not each.startswith(items.OFFERS)]
-    return " AND ".join([*_states(filters), *held]) or "true"
+    return " AND ".join([*_states(filters, looked_up=looked_up), *held]) or "true"
 
 
 class Branch(NamedTuple):
@@ -71,11 +76,15 @@ def branches(
     arguments: Arguments,
     search: Search | None = None,
     offering: Sequence[int] | None = None,
+    *,
+    looked_up: bool = False,
 ) -> list[Branch]:
     """The same as `where`, in parts that have no contract in common and for each of which there are indexes."""
     held = [*_in_any_state(filters, arguments, search), *_among(offering, arguments)]
+    if looked_up:
+        held = _looked_up(filters, held, arguments)
     return [
-        Branch(source, " AND ".join([condition, *_beside_facets(filters, condition), *held]))
+        Branch(source, " AND ".join([*_state(filters, condition, looked_up=looked_up), *held]))
         for source, condition in _BRANCHES[filters.wanted_state]
     ]
 
@@ -102,11 +111,22 @@ def indexed(filters: ContractFilters, arguments: Arguments) -> str:
 
 
 def of_a_kind(filters: ContractFilters, arguments: Arguments) -> str | None:
-    """What is seen of the types, groups or categories it asks for: such contracts are found by day (`issued_on`), too.
+    """What the index of what is offered is asked for: types, groups or categories, and what it knows beside them.
 
-    None if it asks for none.
+    None if it asks for none. Such contracts are found by day (`issued_on`), too.
     """
-    return " AND ".join(f"c.facets && {arguments.place(each)}::int[]" for each in items.facets(filters)) or None
+    facets = items.facets(filters)
+    if not facets:
+        return None
+    steps = [f"c.{ladder.column} <= {ladder.bound(step)}" for ladder, step in _steps(filters)]
+    few = [
+        *one_of("c.region_id", filters.region_id if THE_FORGE not in filters.region_id else [], "bigint", arguments),
+        *one_of("c.system_id", filters.system_id, "bigint", arguments),
+        *one_of("c.start_location_id", filters.station_id, "bigint", arguments),
+        *one_of("c.issuer_corporation_id", filters.issuer_corporation_id, "bigint", arguments),
+        *(["c.contains_ship"] if filters.ships_only else []),
+    ]
+    return " AND ".join([*steps, *few, *(f"c.facets && {arguments.place(each)}::int[]" for each in facets)])
 
 
 def columns(*conditions: str) -> str:
@@ -117,9 +137,14 @@ def columns(*conditions: str) -> str:
     return ", ".join(sorted({"contract_id", "type", *_COLUMN.findall(" ".join(conditions))}))
 
 
+def looks_at_items(condition: str) -> bool:
+    """Whether somebody meets `condition` is told by the items of each."""
+    return items.OFFERS in condition
+
+
 def is_seen_in_order(condition: str) -> bool:
     """Whether the index of the order of issue is all that is needed to tell who meets `condition`."""
-    return items.OFFERS not in condition and SEEN_IN_ORDER.issuperset(_COLUMN.findall(condition))
+    return not looks_at_items(condition) and SEEN_IN_ORDER.issuperset(_COLUMN.findall(condition))
 
 
 def issued_on(days: Sequence[date], arguments: Arguments) -> str:
@@ -142,16 +167,75 @@ def excluded(filters: ContractFilters, reason: str, arguments: Arguments, search
     judged = _judged(filters, arguments).items()
     held = [each for name, held in judged if name not in unjudged for each in held]
     unknown = items.rolls_unread(filters, arguments) if reason == "rolls" else _UNKNOWN[reason]
-    return " AND ".join([*_states(filters), *_certain(filters, arguments, search), *held, unknown])
+    held = [*_certain(filters, arguments, search), *held, unknown]
+    looked_up = "items" not in unjudged
+    if looked_up:
+        held = _looked_up(filters, held, arguments, unjudged)
+    return " AND ".join([*_states(filters, looked_up=looked_up), *held])
 
 
-def _states(filters: ContractFilters) -> list[str]:
-    return [each for state in _STATES[filters.wanted_state] for each in (state, *_beside_facets(filters, state))]
+def _states(filters: ContractFilters, *, looked_up: bool) -> list[str]:
+    return [each for state in _STATES[filters.wanted_state] for each in _state(filters, state, looked_up=looked_up)]
 
 
-def _beside_facets(filters: ContractFilters, state: str) -> list[str]:
-    """What the index of facets calls being listed, where those are asked for, too."""
-    return [f"({_LISTED}) IS TRUE"] if state.startswith(_LISTED) and items.facets(filters) else []
+def _state(filters: ContractFilters, state: str, *, looked_up: bool) -> list[str]:
+    """The condition of a state; what the index of what is offered calls being listed where it may be of use.
+
+    In both words PostgreSQL may look in two indexes and keep what is in both. Where they are looked up and the index of
+    what is offered knows all that has an index, there is no use in another, but PostgreSQL expects some.
+    """
+    if not state.startswith(_LISTED) or not items.facets(filters):
+        return [state]
+    surely = f"({_LISTED}) IS TRUE"
+    if looked_up and state == LIVE and not filters.issuer_id and filters.price_min is None:
+        return [surely, _UNEXPIRED]
+    return [state, surely]
+
+
+def _steps(filters: ContractFilters) -> Iterable[tuple[Ladder, int]]:
+    """On which step of each ladder all are that meet the filters."""
+    for ladder, most in ((MILLIONS, filters.price_max), (HUNDREDTHS, filters.value_ratio_max)):
+        step = None if most is None else ladder.step(most)
+        if step is not None:
+            yield ladder, step
+
+
+def _looked_up(
+    filters: ContractFilters, held: Sequence[str], arguments: Arguments, unjudged: Sequence[str] = ()
+) -> list[str]:
+    """The same as `held`, and what the index of what is offered knows of it; nothing of what is `unjudged`.
+
+    COALESCE leaves as it is what that index says, too. PostgreSQL takes both for independent otherwise: it expects a
+    square root of what there is, and looks for it in a second index that says the same once more.
+    """
+    if filters.wanted_state is not State.LIVE or not items.facets(filters):
+        return list(held)
+    found = []
+    told = []
+    for ladder, step in _steps(filters):
+        if ladder is not HUNDREDTHS or "value" not in unjudged:
+            found.append(f"{ladder.sql('c.')} && '{{{step}}}'::int[]")
+            told.append(f"c.{ladder.column} <=")
+    for column, each in _traits(filters, is_nowhere="system" in unjudged):
+        if each:
+            found.append(f"{traits('c.')} && {arguments.place(each)}::bigint[]")
+            told.append(f"c.{column}")
+    return [*found, *(f"coalesce({each}, false)" if each.startswith(tuple(told)) else each for each in held)]
+
+
+def _traits(filters: ContractFilters, *, is_nowhere: bool) -> Iterable[tuple[str, Sequence[int]]]:
+    """What the index has of all that meet the filters, by column; `is_nowhere` if their system has to be unknown."""
+    if THE_FORGE not in filters.region_id:
+        yield "region_id", filters.region_id
+    yield "system_id", [TRAITS["nowhere"]] if is_nowhere else filters.system_id
+    yield "start_location_id", filters.station_id
+    yield "issuer_corporation_id", filters.issuer_corporation_id
+    if not is_nowhere and SAFE not in filters.security:
+        yield "security", [TRAITS[each] for each in filters.security]
+    if filters.contract_type == ["auction"]:
+        yield "type", [TRAITS["auction"]]
+    if filters.ships_only:
+        yield "contains_ship", [TRAITS["ship"]]
 
 
 def _needs_items(filters: ContractFilters) -> bool:

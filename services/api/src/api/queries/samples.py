@@ -79,14 +79,17 @@ class Sample:
         """How many contracts a walk tries for each that is found; where none was, as if half a contract had been."""
         return (self.walked or self.sampled) / (self._found(types) or 0.5)
 
+    @property
+    def all_of_kind(self) -> float:
+        """How many contracts of a kind there are; where the sample has none, as if it had one."""
+        return self.among * max(self.of_kind, 1) / self.sampled if self.sampled else 0.0
+
     def looked_up(self, types: Sequence[str], wanted: int) -> float:
         """How many contracts of a kind are read, day by day, until so many are found."""
         if not self.sampled:
             return 0.0
-        of_kind = max(self.of_kind, 1)
-        all_of_them = self.among * of_kind / self.sampled
-        until_found = OVERSHOT * wanted * of_kind / (self._found(types) or 0.5)
-        return min(max(until_found, all_of_them / DAYS_LISTED), OVERSHOT * all_of_them)
+        until_found = OVERSHOT * wanted * max(self.of_kind, 1) / (self._found(types) or 0.5)
+        return min(max(until_found, self.all_of_kind / DAYS_LISTED), OVERSHOT * self.all_of_kind)
 
     def _found(self, types: Sequence[str]) -> int:
         return Counted(self.by_type, exact=False).total(types)
