@@ -205,8 +205,8 @@ def _looked_up(
 ) -> list[str]:
     """The same as `held`, and what the index of what is offered knows of it; nothing of what is `unjudged`.
 
-    COALESCE leaves as it is what that index says, too. PostgreSQL takes both for independent otherwise: it expects a
-    square root of what there is, and looks for it in a second index that says the same once more.
+    COALESCE hides what that index says, too. PostgreSQL takes both for independent otherwise: it expects far fewer than
+    there are, and looks for them in one more index that says the same.
     """
     if filters.wanted_state is not State.LIVE or not items.facets(filters):
         return list(held)

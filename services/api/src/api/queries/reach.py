@@ -12,8 +12,9 @@ from api.schemas.contracts import ContractQuery
 WHOLE_MARKET = 0.06
 """Units for each live contract. Who looks up at that price looks at most of the table (0.08: at all of it), and a walk
 in the order in which contracts were issued, as they also stand there, takes no longer even if it goes to its end."""
-TRIED_PER_UNIT, TRIED_PER_UNIT_OF_FEW = 6, 2
-"""Contracts that such a walk tries while a unit is spent on looking up: 0.4 µs each, and 1.3 to 5 µs for a unit."""
+TRIED_PER_UNIT, APART_PER_UNIT = 6, 2
+"""Contracts that such a walk tries while a unit is spent on looking up: 0.4 µs each, and 1.3 to 5 µs for a unit. The
+second of few, that are read: each stands on a page of its own."""
 LIKELY = 4
 """Where many are in a list, so many times the contracts are tried that are needed by the sample: the planner, who takes
 filters as independent, would at times look up thousands for a page that is at hand."""
@@ -70,10 +71,11 @@ def of_walk(query: ContractQuery, sample: Sample, looking_up: float) -> Outlook:
     is_seen = filters.is_seen_in_order(filters.where(query, Arguments()))
     whole_walk = (WHOLE_INDEX if is_seen else WHOLE_MARKET) * sample.among
     likely = max(FEWEST_WALKED, int(LIKELY * tried)) if sample.part(query.contract_type) else 0
-    # Among a few, a walk that finds nothing costs little, and the sample has seen too few of them to tell. But each of
-    # them stands on a page of its own.
+    # Among a few, a walk that finds nothing costs little, and the sample has seen too few of them to tell.
     is_among_few = sample.walked * FEW_OF < sample.sampled
-    tried_per_unit = SEEN_PER_UNIT if is_seen else TRIED_PER_UNIT_OF_FEW if is_among_few else TRIED_PER_UNIT
+    tried_per_unit = SEEN_PER_UNIT if is_seen else TRIED_PER_UNIT
+    if is_among_few and not filters.is_seen_in_order(filters.where(query, Arguments(), with_items=False)):
+        tried_per_unit = APART_PER_UNIT
     by_day = _read_by_day(query, sample, wanted, min(looking_up, whole_walk))
     if by_day is not None and by_day < tried / tried_per_unit:
         return Outlook(Reach.FEW, is_daily=True, sample=sample)
