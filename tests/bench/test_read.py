@@ -10,7 +10,7 @@ import psutil
 import pytest
 
 from bench.read import copies, cursors, figures, seed
-from bench.read.__main__ import Bench, loading
+from bench.read.__main__ import CLIENTS, Bench, loading
 from bench.read.copies import Size
 from bench.read.load import Taken
 from bench.read.queries import QUERIES, Pools, pools
@@ -147,9 +147,12 @@ def test_a_measurement_has_its_figures_and_floors(market: str, tmp_path: Path) -
         found = {
             f"{name}_small_c{clients}": bench.measure(by_name[name], clients)
             for name in ("page_hot", "page_deep", "detail")
-            for clients in (1, 8)
+            for clients in CLIENTS
         }
+        asked = [set(bench.paths(by_name["bids"], clients)) for clients in CLIENTS]
 
+    assert all(asked)
+    assert not set.intersection(*asked)
     for one in found.values():
         assert 0 < one["p50_ms"] <= one["p99_ms"]
         assert one["requests_per_second"] > 0
