@@ -10,7 +10,7 @@ from typing import Any
 import orjson
 
 from api.cursors import Position
-from api.queries import filters, shown
+from api.queries import filters, offered, shown
 from api.queries.arguments import Arguments
 from api.queries.coverage import COVERAGE, COVERED, Covered
 from api.queries.filters import Branch
@@ -212,7 +212,7 @@ def _of_days(query: ContractQuery, tier: Tier | None, outlook: Outlook) -> OfDay
         return None
     if tier is not None:
         return tier.of_days if tier.is_scattered else None
-    return filters.issued_on if outlook.is_daily and query.sorted_by is Sort.ISSUED else None
+    return offered.issued_on if outlook.is_daily and query.sorted_by is Sort.ISSUED else None
 
 
 async def _day_by_day(

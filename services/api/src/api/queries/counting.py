@@ -7,7 +7,7 @@ from typing import Any
 
 import orjson
 
-from api.queries import filters, price_ranges
+from api.queries import filters, offered, price_ranges
 from api.queries.arguments import Arguments
 from api.queries.live_counts import OF_CONTRACT_TYPES
 from api.queries.reach import FEWEST_WALKED, LIKELY, MOST_WALKED, NO_OUTLOOK, Outlook, Reach, of_walk
@@ -169,7 +169,7 @@ async def _excluded(
     where = filters.excluded(query, reason, arguments, search)
     anew = arguments.planned_anew()
     statement, used = arguments.used_in(EXCLUDED.format(where=where, anew=anew))
-    is_walk = outlook.reach is Reach.NEAR and filters.of_a_kind(query, Arguments()) is None
+    is_walk = outlook.reach is Reach.NEAR and offered.of_a_kind(query, Arguments()) is None
     asked = statement if is_walk else statement.replace(LIMITED, "")
     if count is Count.ESTIMATED and await _cost(connection, asked, used) > QUICK:
         return None

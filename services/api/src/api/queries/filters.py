@@ -2,16 +2,15 @@
 
 import re
 from collections.abc import Iterable, Sequence
-from datetime import date
 from typing import NamedTuple
 
 from api.queries import item_filters as items
+from api.queries import offered
 from api.queries.arguments import Arguments
 from api.queries.conditions import in_range, one_of
 from api.queries.overdue import OVERDUE
 from api.queries.search import Search
 from api.schemas.contract_filters import ITEM_RANGES, RANGES, ContractFilters, State
-from common.tables.offered import HUNDREDTHS, ISSUED_ON, MILLIONS, THE_FORGE, TRAITS, Ladder, traits
 from common.tables.seen import WALKED
 
 _UNEXPIRED = "c.date_expired > now()"
@@ -21,8 +20,8 @@ UNREAD = "c.composition IS NULL AND c.items_state IN ('wanted', 'failed')"
 """Nobody knows yet what it holds. A courier contract holds nothing, and that is known."""
 UNVALUED = "c.value_ratio IS NULL AND c.items_state <> 'none' AND c.composition IS NOT NULL"
 """Its items were read, and its price cannot be compared with what they are worth."""
-SAFE, USUAL = "high", "item_exchange"
-"""The security of most places, and the type of most contracts; the others have an index of their own."""
+USUAL = "item_exchange"
+"""The type of most contracts; the others have an index of their own, as those have that are not in a safe place."""
 SEEN_IN_ORDER = frozenset({"contract_id", *WALKED})
 HOLDS_NOTHING = "courier"
 """The type of contract that has no items, so that nothing is known of them either."""
@@ -58,7 +57,7 @@ def where(
     """
     held = [*_in_any_state(filters, arguments, search), *_among(offering, arguments)]
     if looked_up:
-        held = _looked_up(filters, held, arguments)
+        held = offered.looked_up(filters, held, arguments)
     if not with_items:
         held = [each for each in held if not each.startswith(items.OFFERS)]
     return " AND ".join([*_states(filters, looked_up=looked_up), *held]) or "true"
@@ -82,7 +81,7 @@ def branches(
     """The same as `where`, in parts that have no contract in common and for each of which there are indexes."""
     held = [*_in_any_state(filters, arguments, search), *_among(offering, arguments)]
     if looked_up:
-        held = _looked_up(filters, held, arguments)
+        held = offered.looked_up(filters, held, arguments)
     return [
         Branch(source, " AND ".join([*_state(filters, condition, looked_up=looked_up), *held]))
         for source, condition in _BRANCHES[filters.wanted_state]
@@ -101,32 +100,13 @@ def indexed(filters: ContractFilters, arguments: Arguments) -> str:
         held = ["c.offers_copy"]
     elif filters.ships_only:
         held = ["c.contains_ship"]
-    elif filters.security and SAFE not in filters.security:
-        held = [f"c.security <> '{SAFE}'"]
+    elif filters.security and offered.SAFE not in filters.security:
+        held = [f"c.security <> '{offered.SAFE}'"]
     elif filters.contract_type and USUAL not in filters.contract_type:
         held = [f"c.type <> '{USUAL}'"]
     elif len(filters.region_id) == 1:
         held = one_of("c.region_id", filters.region_id, "bigint", arguments)
     return " AND ".join(["c.delisted_at IS NULL", *held])
-
-
-def of_a_kind(filters: ContractFilters, arguments: Arguments) -> str | None:
-    """What the index of what is offered is asked for: types, groups or categories, and what it knows beside them.
-
-    None if it asks for none. Such contracts are found by day (`issued_on`), too.
-    """
-    facets = items.facets(filters)
-    if not facets:
-        return None
-    steps = [f"c.{ladder.column} <= {ladder.bound(step)}" for ladder, step in _steps(filters)]
-    few = [
-        *one_of("c.region_id", filters.region_id if THE_FORGE not in filters.region_id else [], "bigint", arguments),
-        *one_of("c.system_id", filters.system_id, "bigint", arguments),
-        *one_of("c.start_location_id", filters.station_id, "bigint", arguments),
-        *one_of("c.issuer_corporation_id", filters.issuer_corporation_id, "bigint", arguments),
-        *(["c.contains_ship"] if filters.ships_only else []),
-    ]
-    return " AND ".join([*steps, *few, *(f"c.facets && {arguments.place(each)}::int[]" for each in facets)])
 
 
 def columns(*conditions: str) -> str:
@@ -147,11 +127,6 @@ def is_seen_in_order(condition: str) -> bool:
     return not looks_at_items(condition) and SEEN_IN_ORDER.issuperset(_COLUMN.findall(condition))
 
 
-def issued_on(days: Sequence[date], arguments: Arguments) -> str:
-    """That a contract was issued on one of these days, in UTC; the index of what is offered knows."""
-    return f"{ISSUED_ON} && {arguments.place(days)}::date[]"
-
-
 def reasons(filters: ContractFilters) -> list[str]:
     """What may be unknown of a contract, so that it is not in the list, whatever the truth is."""
     found = list(_judged(filters, Arguments()))
@@ -170,7 +145,7 @@ def excluded(filters: ContractFilters, reason: str, arguments: Arguments, search
     held = [*_certain(filters, arguments, search), *held, unknown]
     looked_up = "items" not in unjudged
     if looked_up:
-        held = _looked_up(filters, held, arguments, unjudged)
+        held = offered.looked_up(filters, held, arguments, unjudged)
     return " AND ".join([*_states(filters, looked_up=looked_up), *held])
 
 
@@ -190,52 +165,6 @@ def _state(filters: ContractFilters, state: str, *, looked_up: bool) -> list[str
     if looked_up and state == LIVE and not filters.issuer_id and filters.price_min is None:
         return [surely, _UNEXPIRED]
     return [state, surely]
-
-
-def _steps(filters: ContractFilters) -> Iterable[tuple[Ladder, int]]:
-    """On which step of each ladder all are that meet the filters."""
-    for ladder, most in ((MILLIONS, filters.price_max), (HUNDREDTHS, filters.value_ratio_max)):
-        step = None if most is None else ladder.step(most)
-        if step is not None:
-            yield ladder, step
-
-
-def _looked_up(
-    filters: ContractFilters, held: Sequence[str], arguments: Arguments, unjudged: Sequence[str] = ()
-) -> list[str]:
-    """The same as `held`, and what the index of what is offered knows of it; nothing of what is `unjudged`.
-
-    COALESCE hides what that index says, too. PostgreSQL takes both for independent otherwise: it expects far fewer than
-    there are, and looks for them in one more index that says the same.
-    """
-    if filters.wanted_state is not State.LIVE or not items.facets(filters):
-        return list(held)
-    found = []
-    told = []
-    for ladder, step in _steps(filters):
-        if ladder is not HUNDREDTHS or "value" not in unjudged:
-            found.append(f"{ladder.sql('c.')} && '{{{step}}}'::int[]")
-            told.append(f"c.{ladder.column} <=")
-    for column, each in _traits(filters, is_nowhere="system" in unjudged):
-        if each:
-            found.append(f"{traits('c.')} && {arguments.place(each)}::bigint[]")
-            told.append(f"c.{column}")
-    return [*found, *(f"coalesce({each}, false)" if each.startswith(tuple(told)) else each for each in held)]
-
-
-def _traits(filters: ContractFilters, *, is_nowhere: bool) -> Iterable[tuple[str, Sequence[int]]]:
-    """What the index has of all that meet the filters, by column; `is_nowhere` if their system has to be unknown."""
-    if THE_FORGE not in filters.region_id:
-        yield "region_id", filters.region_id
-    yield "system_id", [TRAITS["nowhere"]] if is_nowhere else filters.system_id
-    yield "start_location_id", filters.station_id
-    yield "issuer_corporation_id", filters.issuer_corporation_id
-    if not is_nowhere and SAFE not in filters.security:
-        yield "security", [TRAITS[each] for each in filters.security]
-    if filters.contract_type == ["auction"]:
-        yield "type", [TRAITS["auction"]]
-    if filters.ships_only:
-        yield "contains_ship", [TRAITS["ship"]]
 
 
 def _needs_items(filters: ContractFilters) -> bool:

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from enum import Enum, auto
 from typing import Final
 
-from api.queries import filters
+from api.queries import filters, offered
 from api.queries.arguments import Arguments
 from api.queries.samples import Counted, Sample
 from api.schemas.contracts import ContractQuery
@@ -92,7 +92,7 @@ def of_walk(query: ContractQuery, sample: Sample, looking_up: float) -> Outlook:
 
 def _read_by_day(query: ContractQuery, sample: Sample, wanted: int, looking_up: float) -> float | None:
     """How many contracts are read until a page is found day by day; None where all are as well looked up at once."""
-    if filters.of_a_kind(query, Arguments()) is None or query.skipped:
+    if offered.of_a_kind(query, Arguments()) is None or query.skipped:
         return None
     by_day, all_of_them = sample.looked_up(query.contract_type, wanted), looking_up
     if not sample.part(query.contract_type):

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from api.queries import filters
+from api.queries import filters, offered
 from api.queries.arguments import Arguments
 from api.queries.search import Search
 from api.schemas.contract_filters import ContractFilters, State
@@ -101,7 +101,7 @@ async def sampled(
     """What a list holds, by a sample of what is live, or of all that is stored if it is not about that."""
     arguments = Arguments()
     where = filters.where(query, arguments, search, offering)
-    indexed, kind = filters.indexed(query, arguments), filters.of_a_kind(query, arguments) or "true"
+    indexed, kind = filters.indexed(query, arguments), offered.of_a_kind(query, arguments) or "true"
     is_live = query.wanted_state is State.LIVE
     sample, among = (LIVE_SAMPLE, "ix_contracts_live_sample") if is_live else (STORED_SAMPLE, "contracts")
     if any(table in where for table in LOOKED_UP):
