@@ -7,8 +7,9 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import asdict, replace
+from itertools import product
 from pathlib import Path
 from typing import Any, Final
 
@@ -129,11 +130,10 @@ class Bench:
         return self._bare[clients]
 
 
-def measure(
-    size: Size, queries: Sequence[Query], folder: Path, *, seconds: float, kept: Path, say: Callable[[str], None]
-) -> dict[str, dict[str, Any]]:
-    """Every query that the api serves, on a market of one size."""
-    measured: dict[str, dict[str, Any]] = {}
+@contextmanager
+def benching(size: Size, folder: Path, *, seconds: float, kept: Path, say: Callable[[str], None]) -> Iterator[Bench]:
+    """A market of that size, served."""
+    folder.mkdir()
     with (
         running_market(size, say, kept=kept) as (server, url),
         running_api(folder, url) as served,
@@ -142,16 +142,34 @@ def measure(
         known = uvloop.run(pools(url))
         known = replace(known, cursors=uvloop.run(cursors.anywhere(url)))
         assert server.pid is not None
-        bench = Bench(work, served, known, url, postgres=psutil.Process(server.pid), seconds=seconds)
-        for query in queries:
-            if not bench.is_served(query):
-                say(f"{query.name}: not served")
-                continue
-            for clients in CLIENTS:
-                name = f"{query.name}_{size.name}_c{clients}"
-                one = measured[name] = bench.measure(query, clients)
+        yield Bench(work, served, known, url, postgres=psutil.Process(server.pid), seconds=seconds)
+
+
+def measure(
+    sizes: Sequence[Size],
+    queries: Sequence[Query],
+    folder: Path,
+    *,
+    seconds: float,
+    kept: Path,
+    say: Callable[[str], None],
+) -> dict[str, dict[str, Any]]:
+    """Every query that the api serves, on markets of these sizes: one right after the other, as machines change."""
+    measured: dict[str, dict[str, dict[str, Any]]] = {size.name: {} for size in sizes}
+    with ExitStack() as stack:
+        benches = {
+            size.name: stack.enter_context(benching(size, folder / size.name, seconds=seconds, kept=kept, say=say))
+            for size in sizes
+        }
+        for query, clients in product(queries, CLIENTS):
+            for size, bench in benches.items():
+                if not bench.is_served(query):
+                    say(f"{query.name}: not served")
+                    continue
+                name = f"{query.name}_{size}_c{clients}"
+                one = measured[size][name] = bench.measure(query, clients)
                 say(f"{name}: {figures.line(one)}")
-    return measured
+    return {name: one for each in measured.values() for name, one in each.items()}
 
 
 def _first(port: int, path: str, headers: dict[str, str]) -> tuple[int, str]:
@@ -172,11 +190,9 @@ def main() -> None:
     console = Console()
     prepare(console)
     chosen = [query for query in QUERIES if not asked.only or any(query.name.startswith(name) for name in asked.only)]
-    measured: dict[str, dict[str, Any]] = {}
-    for size in SIZES[asked.size]:
-        with tempfile.TemporaryDirectory(prefix="freeport-bench-") as folder:
-            measured |= measure(size, chosen, Path(folder), seconds=asked.seconds, kept=KEPT, say=console.say)
-        report.write(REPORT, measured)
+    with tempfile.TemporaryDirectory(prefix="freeport-bench-") as folder:
+        measured = measure(SIZES[asked.size], chosen, Path(folder), seconds=asked.seconds, kept=KEPT, say=console.say)
+    report.write(REPORT, measured)
     print(f"\n{figures.table(measured)}\n")
     for line in figures.verdict(measured):
         print(f"misses: {line}")
