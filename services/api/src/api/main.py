@@ -30,7 +30,7 @@ from common.service import run, together
 from common.settings import read_settings
 
 log = get_logger(__name__)
-COLLECTIONS = (5_000, 10, 100)
+COLLECTIONS = (5_000, 10, 20)
 """How much comes up before the collector looks through what is young, older and old. Kept answers make no cycles, and
 to look through some thousands held up everybody for 10 to 70 ms, once in a few thousand new ones."""
 

@@ -21,7 +21,7 @@ UNREAD = "c.composition IS NULL AND c.items_state IN ('wanted', 'failed')"
 UNVALUED = "c.value_ratio IS NULL AND c.items_state <> 'none' AND c.composition IS NOT NULL"
 """Its items were read, and its price cannot be compared with what they are worth."""
 USUAL = "item_exchange"
-"""The type of most contracts; the others have an index of their own, as those have that are not in a safe place."""
+"""The type of most contracts. The others have an index of their own, and so has what is in no safe place."""
 SEEN_IN_ORDER = frozenset({"contract_id", *WALKED})
 HOLDS_NOTHING = "courier"
 """The type of contract that has no items, so that nothing is known of them either."""
