@@ -1,5 +1,6 @@
 """Apache Kafka itself, for the tests that have to hold on more than the embedded broker."""
 
+import fcntl
 import os
 import re
 import shutil
@@ -143,9 +144,14 @@ def fetch() -> None:
 
     Raises RuntimeError with what Maven said when it fails.
     """
-    if _is_fetched():
-        return
     JARS.parent.mkdir(exist_ok=True)
+    with JARS.with_name(f"{JARS.name}.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)  # or a worker would replace the jars that another one's broker is loading
+        if not _is_fetched():
+            _copy_jars()
+
+
+def _copy_jars() -> None:
     with tempfile.TemporaryDirectory(dir=JARS.parent) as scratch:
         fresh = Path(scratch) / "kafka"
         goal = ["dependency:copy-dependencies", f"-DoutputDirectory={fresh}", "-DincludeScope=runtime"]

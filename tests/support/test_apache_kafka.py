@@ -1,6 +1,7 @@
 import os
 import socket
 from collections.abc import AsyncIterator, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
 from pathlib import Path
 
@@ -8,6 +9,7 @@ import pytest
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 
+from support import apache_kafka
 from support.apache_kafka import ApacheKafka, unavailable
 
 ASKED_FOR = os.environ.get("TEST_BROKER") == "apache-kafka"
@@ -104,3 +106,18 @@ async def test_a_topic_that_nobody_created_does_not_appear_by_itself(broker: Apa
         await admin.describe_topics([TOPIC])
 
         assert TOPIC not in await admin.list_topics()
+
+
+def test_what_one_worker_fetched_is_not_replaced_by_another_that_began_at_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(apache_kafka, "JARS", tmp_path / "build" / "kafka")
+
+    def fetched(_worker: int) -> int:
+        apache_kafka.fetch()
+        return apache_kafka.JARS.stat().st_ino
+
+    with ThreadPoolExecutor(3) as workers:
+        seen = list(workers.map(fetched, range(3)))
+
+    assert seen == [apache_kafka.JARS.stat().st_ino] * 3
