@@ -10,6 +10,7 @@ import asyncpg
 import psutil
 import pytest
 
+from cli.embedded import memory
 from cli.embedded.postgres import EmbeddedPostgres
 from cli.errors import StackError
 from cli.ports import Port, require_free
@@ -43,6 +44,34 @@ async def test_a_path_with_spaces_serves_tcp_as_freeport_in_utf8(unmade: Embedde
     assert await ask(url, "SELECT current_user || ' ' || current_database()") == "freeport freeport"
     assert await ask(url, "SELECT upper('ünïcode') || current_setting('server_encoding')") == "ÜNÏCODEUTF8"
     assert await ask(url, "SELECT current_setting('listen_addresses')") == "127.0.0.1"
+
+
+async def test_a_server_that_is_to_last_holds_a_quarter_of_the_memory_and_one_of_a_test_little(
+    fresh_cluster: Path, port: int
+) -> None:
+    expected = memory.megabytes_of_buffers() * memory.MEGABYTE
+
+    with EmbeddedPostgres(fresh_cluster, port) as server:
+        assert await ask(server.url, "SELECT pg_size_bytes(current_setting('shared_buffers'))") == expected
+    with EmbeddedPostgres(fresh_cluster, port, durable=False) as server:
+        assert await ask(server.url, "SHOW shared_buffers") == "128MB"
+
+
+@pytest.mark.parametrize(
+    ("limit", "megabytes"),
+    [("2147483648", 512), ("max", None), ("9223372036854771712", None), ("1048576", 128), ("", None)],
+)
+def test_a_container_has_no_more_than_it_was_given(
+    limit: str, megabytes: int | None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    given = tmp_path / "memory.max"
+    monkeypatch.setattr(memory, "CONTROL_GROUP_LIMITS", [given, tmp_path / "of-another-version"])
+    unlimited = memory.megabytes_of_buffers()
+    assert unlimited == min(max(128, psutil.virtual_memory().total // 4 // memory.MEGABYTE), 4096)
+
+    given.write_text(limit + "\n", encoding="ascii")
+
+    assert memory.megabytes_of_buffers() == (megabytes or unlimited)
 
 
 async def test_what_was_committed_survives_a_kill_of_the_server(postgres: EmbeddedPostgres) -> None:

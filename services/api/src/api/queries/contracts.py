@@ -44,6 +44,7 @@ SELECT *, (SELECT json_object_agg(type, n)::text FROM (SELECT type, count(*) AS 
   FROM found ORDER BY {order_of_found} LIMIT {most}
 """
 MERGED = "SELECT * FROM ({branches}) AS found ORDER BY {order} LIMIT {most}"
+BEHIND = "SELECT * FROM ({stretch}) AS found ORDER BY {order} OFFSET {skipped}::bigint"
 PASSED = "/* contracts.passed */ SELECT count(*) FROM ({stretch}) AS passed"
 
 OfDays = Callable[[Sequence[date], Arguments], str]
@@ -177,8 +178,12 @@ async def _read(
             continue
         each = looked_up if is_sorted else branches
         statement = _statement(each, stretch, told, f"{most}::bigint", sort=is_sorted)
-        behind = f"OFFSET {arguments.place(skipped)}::bigint" if skipped else ""
-        rows = await _fetch(connection, arguments, f"/* contracts.stretch */ {statement} {behind}")
+        behind = (
+            BEHIND.format(stretch=statement, order=stretch.order_of_found, skipped=arguments.place(skipped))
+            if skipped
+            else statement
+        )
+        rows = await _fetch(connection, arguments, f"/* contracts.stretch */ {behind}")
         if skipped and not rows:
             (passed,) = await _fetch(connection, arguments, PASSED.format(stretch=statement))
             skipped -= passed["count"]

@@ -8,6 +8,7 @@ from types import TracebackType
 from typing import Self
 
 from cli.embedded.identity import identity_for
+from cli.embedded.memory import LEAST, megabytes_of_buffers
 from cli.embedded.pid_file import remove_stale, says_ready
 from cli.embedded.server import Server
 from cli.errors import StackError
@@ -28,7 +29,8 @@ class EmbeddedPostgres:
 
     User and database are `freeport`, without a password, encoded in UTF-8 and sorted by code point on every platform.
     The wheel gives only the binaries; arguments, process and files are ours. `durable=False` is for tests: it
-    survives a kill of the server, not of the machine. Start it in a thread that lives as long as the server should.
+    survives a kill of the server, not of the machine, and takes little memory. Start it in a thread that lives as long
+    as the server should.
     """
 
     def __init__(self, directory: Path, port: int, *, durable: bool = True) -> None:
@@ -105,7 +107,7 @@ class EmbeddedPostgres:
             f"port={self.port}",
             "unix_socket_directories=",
             "max_connections=200",
-            "shared_buffers=128MB",
+            f"shared_buffers={megabytes_of_buffers() if self._durable else LEAST}MB",
             "timezone=UTC",
             "log_timezone=UTC",
             "log_checkpoints=off",
