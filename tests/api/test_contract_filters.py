@@ -338,6 +338,23 @@ async def test_what_is_unknown_is_counted_as_excluded(api: ServedApi, rows: Mark
     assert await excluded(attribute="20:1:") == {"items": 1, "rolls": 1}
 
 
+async def test_rolls_are_missing_while_what_offers_them_is_listed(api: ServedApi, rows: MarketRows) -> None:
+    for contract_id, delisted_at in ((1, None), (2, NOW)):
+        await rows.contract(contract_id, delisted_at=delisted_at, outcome=delisted_at and "accepted")
+        await rows.item(contract_id, ABYSSAL_WEBIFIER, item_id=10**12 + contract_id)
+    await rows.rolls(10**12 + 1, {20: 0.5})
+    await rows.rolls(10**12 + 2, {})
+
+    async def unread(**filters: Any) -> Any:
+        excluded = (await ask(api, attribute="20:1:", **filters)).content["excluded"]
+        return {each["because"]: each["contracts"] for each in excluded}["rolls"]
+
+    assert (await unread(), await unread(state="gone")) == (0, 1)
+    for unread_now in ("UPDATE dynamic_items SET state = 'failed'", "UPDATE dynamic_items SET state = 'wanted'"):
+        await rows.execute(unread_now)
+        assert (await unread(), await unread(state="gone")) == (1, 1)
+
+
 async def test_the_expired_are_hidden_in_lists_and_counts_and_still_have_a_detail(
     api: ServedApi, rows: MarketRows
 ) -> None:

@@ -38,6 +38,7 @@ dynamic_items = Table(
     ),
     CheckConstraint("state IN ('wanted', 'stored', 'failed')", name="state"),
     Index(None, "due_at", postgresql_where=text("state = 'wanted'")),
+    Index("ix_dynamic_items_unread", "item_id", postgresql_where=text("state <> 'stored'")),
     comment="Abyssal items: read once, for they never change",
 )
 

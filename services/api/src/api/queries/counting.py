@@ -7,7 +7,7 @@ from typing import Any
 
 import orjson
 
-from api.queries import filters, offered, price_ranges
+from api.queries import filters, offered, price_ranges, rolls
 from api.queries.arguments import Arguments
 from api.queries.live_counts import OF_CONTRACT_TYPES
 from api.queries.reach import FEWEST_WALKED, LIKELY, MOST_WALKED, NO_OUTLOOK, Outlook, Reach, of_walk
@@ -141,8 +141,8 @@ async def excluded(
     """What the list lacks because it is unknown, as JSON text. `unread`: live contracts whose items are, anywhere."""
     told = []
     for reason in filters.reasons(query):
-        none_unread = reason == "items" and unread == 0 and query.wanted_state is State.LIVE
-        number = 0 if none_unread else await _excluded(connection, query, search, count, reason, outlook)
+        is_known = await _is_known(connection, query, reason, unread)
+        number = 0 if is_known else await _excluded(connection, query, search, count, reason, outlook)
         told.append(
             {
                 "because": reason,
@@ -153,6 +153,15 @@ async def excluded(
             }
         )
     return orjson.dumps(told).decode()
+
+
+async def _is_known(connection: Any, query: ContractFilters, reason: str, unread: int) -> bool:
+    """Whether nothing that is listed, anywhere, is unknown in this way."""
+    if query.wanted_state is not State.LIVE:
+        return False
+    if reason == "items":
+        return unread == 0
+    return reason == "rolls" and not await rolls.are_unread(connection)
 
 
 async def _excluded(

@@ -1,4 +1,4 @@
-"""Who offers items with a rare attribute."""
+"""Who offers items with a rare attribute, and whether any are unread."""
 
 from collections.abc import Sequence
 from typing import Any, Final
@@ -23,6 +23,20 @@ WITH few AS MATERIALIZED (
 SELECT CASE WHEN (SELECT count(*) FROM found) <= (SELECT n FROM few)
             THEN ARRAY(SELECT DISTINCT unnest(d.contract_ids) FROM found JOIN dynamic_items d USING (item_id)) END
 """
+
+UNREAD = """
+/* rolls.unread */
+SELECT EXISTS (
+    SELECT FROM dynamic_items d, unnest(d.contract_ids) AS offered (contract_id) JOIN contracts c USING (contract_id)
+     WHERE d.state <> 'stored' AND c.delisted_at IS NULL
+)
+"""
+
+
+async def are_unread(connection: Any) -> bool:
+    """Whether the rolls of anything that is on offer are unknown."""
+    found: bool = await connection.fetchval(UNREAD)
+    return found
 
 
 async def offering(connection: Any, filters: ContractFilters) -> Sequence[int] | None:
