@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Iterator, Mapping
+from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +11,7 @@ import psutil
 import pytest
 
 from bench.read import copies, cursors, figures, seed
-from bench.read.__main__ import CLIENTS, Bench, loading
+from bench.read.__main__ import CLIENTS, Bench, Effort, loading
 from bench.read.copies import Size
 from bench.read.load import Taken
 from bench.read.queries import QUERIES, Pools, pools
@@ -143,16 +144,16 @@ def test_a_measurement_has_its_figures_and_floors(market: str, tmp_path: Path) -
     with running_api(tmp_path, market) as served, loading(served.port) as load:
         known = asyncio.run(pools(market))
         known = with_cursors(known, market)
-        bench = Bench(load, served, known, market, postgres=psutil.Process(), seconds=0.1)
+        bench = Bench(load, served, known, market, postgres=psutil.Process(), effort=Effort(0.1, 2))
         found = {
             f"{name}_small_c{clients}": bench.measure(by_name[name], clients)
             for name in ("page_hot", "page_deep", "detail")
             for clients in CLIENTS
         }
-        asked = [set(bench.paths(by_name["bids"], clients)) for clients in CLIENTS]
+        asked = [set(bench.paths(by_name["bids"], clients, turn)) for clients, turn in product(CLIENTS, range(2))]
 
     assert all(asked)
-    assert not set.intersection(*asked)
+    assert len(set.union(*asked)) == sum(map(len, asked))
     for one in found.values():
         assert 0 < one["p50_ms"] <= one["p99_ms"]
         assert one["requests_per_second"] > 0
@@ -195,6 +196,12 @@ def test_what_misses_its_goal_is_named() -> None:
         "detail_large_c1: p99 13.0 ms, not 5",
         "detail_large_c1: p99 13.0 ms, 6.0 ms before",
     ]
+
+
+def test_of_several_rounds_the_middle_of_each_figure_counts() -> None:
+    rounds = [measured(p50_ms=p50, p99_ms=p99) for p50, p99 in ((0.5, 9.0), (0.7, 2.0), (0.6, 3.0))]
+
+    assert figures.middle(rounds) == measured(p50_ms=0.6, p99_ms=3.0)
 
 
 def test_percentiles_are_of_all_answers() -> None:

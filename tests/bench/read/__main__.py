@@ -8,7 +8,7 @@ import sys
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
-from dataclasses import asdict, replace
+from dataclasses import asdict, dataclass, replace
 from itertools import product
 from pathlib import Path
 from typing import Any, Final
@@ -17,6 +17,7 @@ import psutil
 import uvloop
 
 from bench import figures as report
+from bench.figures import Measured
 from bench.ingest import Console, prepare, until_stopped
 from bench.processes import Meter
 from bench.read import cursors, figures, load
@@ -35,6 +36,14 @@ LONGER: Final = {1: 2.0}
 WARMING: Final = 0.2
 """Of the time that is measured, before it."""
 WELL: Final = frozenset({"200", "304"})
+
+
+@dataclass(frozen=True)
+class Effort:
+    """How often, and each time for how long, each query is asked for."""
+
+    seconds: float
+    rounds: int = 1
 
 
 class Load:
@@ -74,14 +83,23 @@ class Bench:
     """Measures the queries on one market."""
 
     def __init__(
-        self, load: Load, served: Served, known: Pools, url: str, *, postgres: psutil.Process, seconds: float
+        self,
+        load: Load,
+        served: Served,
+        known: Pools,
+        url: str,
+        *,
+        postgres: psutil.Process,
+        effort: Effort,
     ) -> None:
         self._load = load
         self._processes = {"api": served.process, "postgres": postgres}
         self._served = served
         self._known = known
         self._url = url
-        self._seconds = seconds
+        self._seconds = effort.seconds
+        self._each = len(CLIENTS) * effort.rounds
+        self._paths: dict[str, list[str]] = {}
         self._bare: dict[int, dict[str, Any]] = {}
 
     def is_served(self, query: Query) -> bool:
@@ -89,15 +107,17 @@ class Bench:
         status, _ = _first(self._served.port, query.paths(self._known, 0, most=1)[0], dict(query.headers))
         return str(status) in WELL
 
-    def paths(self, query: Query, clients: int) -> list[str]:
-        """What so many clients ask for: each something else, for what has been asked for is kept."""
-        paths = query.paths(self._known, seed=1)
-        return paths if query.hot else paths[CLIENTS.index(clients) :: len(CLIENTS)]
+    def paths(self, query: Query, clients: int, turn: int = 0) -> list[str]:
+        """What so many clients ask for in a round: each something else, for what has been asked for is kept."""
+        if query.name not in self._paths:
+            self._paths[query.name] = query.paths(self._known, seed=1)
+        paths = self._paths[query.name]
+        return paths if query.hot else paths[turn * len(CLIENTS) + CLIENTS.index(clients) :: self._each]
 
-    def measure(self, query: Query, clients: int) -> dict[str, Any]:
-        """Its figures, then those of its floors."""
+    def measure(self, query: Query, clients: int, turn: int = 0) -> dict[str, Any]:
+        """Its figures in one round, then those of its floors."""
         headers = dict(query.headers)
-        paths = self.paths(query, clients)
+        paths = self.paths(query, clients, turn)
         if query.revalidates:
             headers["If-None-Match"] = _first(self._served.port, paths[0], headers)[1]
         meter = Meter(self._processes)
@@ -131,7 +151,7 @@ class Bench:
 
 
 @contextmanager
-def benching(size: Size, folder: Path, *, seconds: float, kept: Path, say: Callable[[str], None]) -> Iterator[Bench]:
+def benching(size: Size, folder: Path, effort: Effort, *, kept: Path, say: Callable[[str], None]) -> Iterator[Bench]:
     """A market of that size, served."""
     folder.mkdir()
     with (
@@ -142,34 +162,38 @@ def benching(size: Size, folder: Path, *, seconds: float, kept: Path, say: Calla
         known = uvloop.run(pools(url))
         known = replace(known, cursors=uvloop.run(cursors.anywhere(url)))
         assert server.pid is not None
-        yield Bench(work, served, known, url, postgres=psutil.Process(server.pid), seconds=seconds)
+        yield Bench(work, served, known, url, postgres=psutil.Process(server.pid), effort=effort)
 
 
 def measure(
     sizes: Sequence[Size],
     queries: Sequence[Query],
     folder: Path,
+    effort: Effort,
     *,
-    seconds: float,
     kept: Path,
     say: Callable[[str], None],
-) -> dict[str, dict[str, Any]]:
-    """Every query that the api serves, on markets of these sizes: one right after the other, as machines change."""
-    measured: dict[str, dict[str, dict[str, Any]]] = {size.name: {} for size in sizes}
+) -> dict[str, Measured]:
+    """Every query that the api serves, on markets of these sizes: one right after the other, as machines change.
+
+    Of all rounds each figure is the middle one: a neighbour on the machine who is busy for a minute spoils none.
+    """
+    found: dict[str, dict[str, list[dict[str, Any]]]] = {size.name: {} for size in sizes}
     with ExitStack() as stack:
         benches = {
-            size.name: stack.enter_context(benching(size, folder / size.name, seconds=seconds, kept=kept, say=say))
+            size.name: stack.enter_context(benching(size, folder / size.name, effort, kept=kept, say=say))
             for size in sizes
         }
-        for query, clients in product(queries, CLIENTS):
+        for turn, query, clients in product(range(effort.rounds), queries, CLIENTS):
             for size, bench in benches.items():
                 if not bench.is_served(query):
                     say(f"{query.name}: not served")
                     continue
                 name = f"{query.name}_{size}_c{clients}"
-                one = measured[size][name] = bench.measure(query, clients)
+                one = bench.measure(query, clients, turn)
+                found[size].setdefault(name, []).append(one)
                 say(f"{name}: {figures.line(one)}")
-    return {name: one for each in measured.values() for name, one in each.items()}
+    return {name: figures.middle(each) for of_size in found.values() for name, each in of_size.items()}
 
 
 def _first(port: int, path: str, headers: dict[str, str]) -> tuple[int, str]:
@@ -191,7 +215,8 @@ def main() -> None:
     prepare(console)
     chosen = [query for query in QUERIES if not asked.only or any(query.name.startswith(name) for name in asked.only)]
     with tempfile.TemporaryDirectory(prefix="freeport-bench-") as folder:
-        measured = measure(SIZES[asked.size], chosen, Path(folder), seconds=asked.seconds, kept=KEPT, say=console.say)
+        effort = Effort(asked.seconds, asked.rounds)
+        measured = measure(SIZES[asked.size], chosen, Path(folder), effort, kept=KEPT, say=console.say)
     report.write(REPORT, measured)
     print(f"\n{figures.table(measured)}\n")
     for line in figures.verdict(measured):
@@ -204,7 +229,10 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--size", choices=SIZES, default="both", help="46,000 live contracts, ten times that, or both")
     parser.add_argument("--only", nargs="*", help="queries whose names begin so")
     parser.add_argument(
-        "--seconds", type=float, default=1.5, help="that each query is asked for, after a short warming"
+        "--seconds", type=float, default=0.75, help="that each query is asked for in a round, after a short warming"
+    )
+    parser.add_argument(
+        "--rounds", type=int, default=3, help="through all queries; of each figure the middle one counts"
     )
     return parser.parse_args()
 
