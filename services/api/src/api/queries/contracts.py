@@ -3,7 +3,7 @@
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, date, datetime
+from datetime import date, datetime
 from functools import partial
 from typing import Any
 
@@ -232,7 +232,7 @@ async def _day_by_day(
     """The first `wanted` in the order of issue: a day's, and so on with twice as many days while that is not enough."""
     inside = position is not None and position.part == stretch.part.number
     key = position.key if position is not None and inside else None
-    since = key.astimezone(UTC).date() if isinstance(key, datetime) else None
+    since = key if isinstance(key, datetime) else None
     anew = arguments.planned_anew()
     found: list[Any] = []
     for days in await spans(connection, newest_first=stretch.direction == "DESC", since=since):

@@ -16,7 +16,7 @@ between is looked up day by day (`spans`).
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import date, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 from itertools import islice, product
 from typing import Any, Final
 
@@ -27,6 +27,7 @@ from common.words import ABOUT, issued_on, whole, words_of
 
 MOST_WORDS: Final = 12
 MOST_NAMES_MEANT: Final = 8
+NOON: Final = time(12)
 BEGINS: Final = ":*"
 """PostgreSQL's mark of a beginning."""
 
@@ -51,8 +52,8 @@ array(SELECT contract_id FROM contract_words
 """
 """The index looks for `among` only: what is tested for being true it does not look for."""
 DAYS = """
-/* search.days: on which the first and the last that are listed were issued */
-SELECT (min(date_issued) AT TIME ZONE 'UTC')::date AS first, (max(date_issued) AT TIME ZONE 'UTC')::date AS last
+/* search.days: when the first and the last that are listed were issued */
+SELECT min(date_issued) AT TIME ZONE 'UTC' AS first, max(date_issued) AT TIME ZONE 'UTC' AS last
   FROM contracts WHERE delisted_at IS NULL
 """
 ISSUED_THEN = """
@@ -168,17 +169,28 @@ async def with_ids(connection: Any, search: Search, tier: Tier) -> Tier:
     return replace(tier, ids=(await _ids(connection, [tier.query], search.among, search.most)).get(tier.query))
 
 
-async def spans(connection: Any, *, newest_first: bool, since: date | None) -> Iterator[list[date]]:
-    """All days on which what is listed was issued, in the list's order from `since` on: one, then twice as many, ..."""
+async def spans(connection: Any, *, newest_first: bool, since: datetime | None) -> Iterator[list[date]]:
+    """All days on which what is listed was issued, in the list's order from `since` on: one, then twice as many, ...
+
+    A day of which less than a half is left counts with the next: to look in it alone would cost as much.
+    """
     first, last = await connection.fetchrow(DAYS)
     if first is None:
         return iter(())
-    days = [first + timedelta(days=number) for number in range((last - first).days + 1)]
+    begins = (last if newest_first else first) if since is None else since.astimezone(UTC).replace(tzinfo=None)
+    days = [first.date() + timedelta(days=number) for number in range((last.date() - first.date()).days + 1)]
     if newest_first:
         days.reverse()
-    if since is not None:
-        days = [day for day in days if (day <= since if newest_first else day >= since)]
-    return (days[(1 << number) - 1 : (1 << number + 1) - 1] for number in range(len(days).bit_length()))
+    days = [day for day in days if (day <= begins.date() if newest_first else day >= begins.date())]
+    is_half_over = begins.time() < NOON if newest_first else begins.time() > NOON
+    return _doubled(days, 2 if is_half_over else 1)
+
+
+def _doubled(days: Sequence[date], most: int) -> Iterator[list[date]]:
+    begun = 0
+    while begun < len(days):
+        yield list(days[begun : begun + most])
+        begun, most = begun + most, 2 * most
 
 
 @dataclass(frozen=True, slots=True)
