@@ -3,6 +3,8 @@
 import random
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass, replace
+from datetime import UTC, datetime, time, timedelta
+from itertools import pairwise
 from typing import Any
 
 import pytest
@@ -13,7 +15,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 from api.problems import InvalidRequestError
 from api.queries.arguments import Arguments
 from api.queries.contracts import page_of
-from api.queries.search import LIMITS, Limits, Search, understand
+from api.queries.search import LIMITS, Limits, Search, spans, understand
 from api.queries.spelling import is_two_mistakes_away, nearest, one_mistake_away
 from api.schemas.contracts import ContractQuery, Sort
 from common.database import asyncpg_connection
@@ -278,3 +280,39 @@ async def test_nothing_that_people_type_is_more_than_words(connection: AsyncConn
     searched = await understand(await asyncpg_connection(connection), q)
 
     assert await found(connection, searched) == {}
+
+
+class Listed:
+    """A market of which only the first and the last contract's date of issue are known, in UTC."""
+
+    def __init__(self, first: datetime, last: datetime) -> None:
+        self._ends = (first, last)
+
+    async def fetchrow(self, _: str) -> tuple[datetime, datetime]:
+        return self._ends
+
+
+MOMENTS = st.datetimes(datetime(2026, 11, 1), datetime(2026, 12, 15))  # noqa: DTZ001 - as PostgreSQL tells them
+
+
+@given(
+    ends=st.lists(MOMENTS, min_size=2, max_size=2).map(sorted), since=st.none() | MOMENTS, newest_first=st.booleans()
+)
+async def test_a_search_by_day_looks_in_every_day_once_and_begins_with_half_a_day_at_least(
+    *, ends: list[datetime], since: datetime | None, newest_first: bool
+) -> None:
+    first, last = ends
+    begins = since or (last if newest_first else first)
+
+    looked_in = await spans(Listed(first, last), newest_first=newest_first, since=since and since.replace(tzinfo=UTC))
+    spanned = list(looked_in)
+
+    days = [(first + timedelta(days=number)).date() for number in range((last.date() - first.date()).days + 1)]
+    beyond = [day for day in days if (day <= begins.date() if newest_first else day >= begins.date())]
+    assert [day for span in spanned for day in span] == (beyond[::-1] if newest_first else beyond)
+    midnight = datetime.combine(begins.date(), time())
+    left = begins - midnight if newest_first else midnight + timedelta(days=1) - begins
+    days_at_first = 1 if left >= timedelta(hours=12) else 2
+    assert len(spanned[0] if spanned else []) == min(days_at_first, len(beyond))
+    for shorter, longer in pairwise(spanned[:-1]):
+        assert len(longer) == 2 * len(shorter)

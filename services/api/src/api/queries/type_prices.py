@@ -17,12 +17,14 @@ _TENTHS = {"lowest": 0, "p10": 1, "median": 5, "p90": 9}
 # What is asked for one has sixty digits. So what is as good as half a cent is half a cent after fifty of them:
 # between any other two of these sums is more, as long as no contract offers more than fits into a bigint.
 _EXACT = """
+CASE contracts WHEN 1 THEN asked[1] ELSE
 round(asked[{tenths} * (contracts - 1) / 10 + 1] * (10 - {tenths} * (contracts - 1) % 10)
-      + asked[least({tenths} * (contracts - 1) / 10 + 2, contracts)] * ({tenths} * (contracts - 1) % 10), 50) * 0.1
+      + asked[least({tenths} * (contracts - 1) / 10 + 2, contracts)] * ({tenths} * (contracts - 1) % 10), 50) * 0.1 END
 """
-# As the ingestor rounds: half to even.
+# As the ingestor rounds: half to even. Most are the price of one contract, which is in cents.
 _TO_CENTS = """
-CASE WHEN {amount} - trunc({amount}, 2) = 0.005 AND mod(trunc({amount}, 2), 0.02) = 0 THEN trunc({amount}, 2)
+CASE WHEN scale({amount}) = 2 THEN {amount}
+     WHEN {amount} - trunc({amount}, 2) = 0.005 AND mod(trunc({amount}, 2), 0.02) = 0 THEN trunc({amount}, 2)
      ELSE round({amount}, 2) END
 """
 
@@ -48,6 +50,8 @@ PRICES = """
 /* types.prices: each OFFSET 0 keeps PostgreSQL from computing again what is named there */
 WITH span AS MATERIALIZED (
     SELECT coalesce({before}::date, (now() AT TIME ZONE 'UTC')::date + 1) AS until
+), rolled_up AS MATERIALIZED (
+    SELECT d.day, d.region_id FROM rolled_up_days d, span WHERE d.day >= until - {days}::int AND d.day < until
 ), told AS MATERIALIZED (
     SELECT {told} FROM contracts c
      WHERE {single} AND {here} AND {one_article} AND c.delisted_at IS NULL AND c.date_expired > now()
@@ -82,7 +86,7 @@ WITH span AS MATERIALIZED (
     SELECT day, region_id, {article}, contracts, accepted,
            CASE contracts WHEN 1 THEN asked ELSE ARRAY(SELECT one FROM unnest(asked) AS one ORDER BY one) END AS asked
       FROM together o
-     WHERE NOT EXISTS (SELECT FROM rolled_up_days d WHERE d.day = o.day AND d.region_id = o.region_id) OFFSET 0
+     WHERE NOT EXISTS (SELECT FROM rolled_up d WHERE d.day = o.day AND d.region_id = o.region_id) OFFSET 0
 ), exact AS (
     SELECT day, region_id, {article}, contracts, accepted, {exact} FROM ascending OFFSET 0
 ), fresh AS (
