@@ -3,9 +3,11 @@
 from datetime import timedelta
 from typing import Any
 
+import asyncpg
 import pytest
 from sqlalchemy.ext.asyncio import AsyncEngine
 
+from api.queries import rolls
 from api.schemas.contract_filters import ITEM_RANGES, RANGES, ContractFilters
 from api.schemas.contracts import ContractQuery, ContractSummary, Sort
 from ingestor.stores import indexing
@@ -353,6 +355,19 @@ async def test_rolls_are_missing_while_what_offers_them_is_listed(api: ServedApi
     for unread_now in ("UPDATE dynamic_items SET state = 'failed'", "UPDATE dynamic_items SET state = 'wanted'"):
         await rows.execute(unread_now)
         assert (await unread(), await unread(state="gone")) == (1, 1)
+
+
+async def test_who_offers_unread_rolls_is_looked_up_while_those_are_few(rows: MarketRows, database_url: str) -> None:
+    for contract_id in (1, 2):
+        await rows.contract(contract_id)
+        await rows.item(contract_id, ABYSSAL_WEBIFIER, item_id=10**12 + contract_id)
+        await rows.rolls(10**12 + contract_id, {})
+    connection = await asyncpg.connect(database_url)
+
+    found = [await rolls.unread(connection, most) for most in (1, 2)]
+
+    await connection.close()
+    assert [each and sorted(each) for each in found] == [None, [1, 2]]
 
 
 async def test_the_expired_are_hidden_in_lists_and_counts_and_still_have_a_detail(

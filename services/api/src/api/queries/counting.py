@@ -141,8 +141,8 @@ async def excluded(
     """What the list lacks because it is unknown, as JSON text. `unread`: live contracts whose items are, anywhere."""
     told = []
     for reason in filters.reasons(query):
-        is_known = await _is_known(connection, query, reason, unread)
-        number = 0 if is_known else await _excluded(connection, query, search, count, reason, outlook)
+        none_unread = reason == "items" and unread == 0 and query.wanted_state is State.LIVE
+        number = 0 if none_unread else await _excluded(connection, query, search, count, reason, outlook)
         told.append(
             {
                 "because": reason,
@@ -155,15 +155,6 @@ async def excluded(
     return orjson.dumps(told).decode()
 
 
-async def _is_known(connection: Any, query: ContractFilters, reason: str, unread: int) -> bool:
-    """Whether nothing that is listed, anywhere, is unknown in this way."""
-    if query.wanted_state is not State.LIVE:
-        return False
-    if reason == "items":
-        return unread == 0
-    return reason == "rolls" and not await rolls.are_unread(connection)
-
-
 async def _excluded(
     connection: Any, query: ContractFilters, search: Search | None, count: Count, reason: str, outlook: Outlook
 ) -> int | None:
@@ -174,8 +165,12 @@ async def _excluded(
     """
     if count is Count.NONE:
         return None
+    is_of_rolls = reason == "rolls" and query.wanted_state is State.LIVE
+    lacking = await rolls.unread(connection) if is_of_rolls else None
+    if lacking == []:
+        return 0
     arguments = Arguments()
-    where = filters.excluded(query, reason, arguments, search)
+    where = filters.excluded(query, reason, arguments, search, lacking)
     anew = arguments.planned_anew()
     statement, used = arguments.used_in(EXCLUDED.format(where=where, anew=anew))
     is_walk = outlook.reach is Reach.NEAR and offered.of_a_kind(query, Arguments()) is None

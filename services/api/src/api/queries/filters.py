@@ -133,16 +133,22 @@ def reasons(filters: ContractFilters) -> list[str]:
     return found if "items" in found or not {"rolls", "value"} & set(found) else ["items", *found]
 
 
-def excluded(filters: ContractFilters, reason: str, arguments: Arguments, search: Search | None = None) -> str:
+def excluded(
+    filters: ContractFilters,
+    reason: str,
+    arguments: Arguments,
+    search: Search | None = None,
+    among: Sequence[int] | None = None,
+) -> str:
     """The condition of those that are missing for this reason: all that can be judged of them holds.
 
-    Not all of `arguments` are used in it.
+    They are `among` these, if that is known. Not all of `arguments` are used in it.
     """
     unjudged = _UNJUDGED_WITH.get(reason, (reason,))
     judged = _judged(filters, arguments).items()
     held = [each for name, held in judged if name not in unjudged for each in held]
     unknown = items.rolls_unread(filters, arguments) if reason == "rolls" else _UNKNOWN[reason]
-    held = [*_certain(filters, arguments, search), *held, unknown]
+    held = [*_among(among, arguments), *_certain(filters, arguments, search), *held, unknown]
     looked_up = "items" not in unjudged
     if looked_up:
         held = offered.looked_up(filters, held, arguments, unjudged)

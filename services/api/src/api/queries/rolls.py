@@ -1,4 +1,4 @@
-"""Who offers items with a rare attribute, and whether any are unread."""
+"""Who offers items with a rare attribute, and who offers some whose attributes nobody knows."""
 
 from collections.abc import Sequence
 from typing import Any, Final
@@ -24,18 +24,24 @@ SELECT CASE WHEN (SELECT count(*) FROM found) <= (SELECT n FROM few)
             THEN ARRAY(SELECT DISTINCT unnest(d.contract_ids) FROM found JOIN dynamic_items d USING (item_id)) END
 """
 
+MOST_UNREAD: Final = 1_000
+"""Items of which it is looked up who offers them."""
+
 UNREAD = """
-/* rolls.unread */
-SELECT EXISTS (
-    SELECT FROM dynamic_items d, unnest(d.contract_ids) AS offered (contract_id) JOIN contracts c USING (contract_id)
-     WHERE d.state <> 'stored' AND c.delisted_at IS NULL
+/* rolls.unread: none where that are too many */
+WITH unread AS MATERIALIZED (
+    SELECT contract_ids FROM dynamic_items WHERE state <> 'stored' LIMIT $1::int + 1
 )
+SELECT CASE WHEN (SELECT count(*) FROM unread) <= $1::int
+            THEN ARRAY(SELECT DISTINCT contract_id
+                         FROM unread, unnest(contract_ids) AS offered (contract_id) JOIN contracts c USING (contract_id)
+                        WHERE c.delisted_at IS NULL) END
 """
 
 
-async def are_unread(connection: Any) -> bool:
-    """Whether the rolls of anything that is on offer are unknown."""
-    found: bool = await connection.fetchval(UNREAD)
+async def unread(connection: Any, most: int = MOST_UNREAD) -> Sequence[int] | None:
+    """The listed contracts that offer an item whose rolls are not known; None where those items are too many."""
+    found: Sequence[int] | None = await connection.fetchval(UNREAD, most)
     return found
 
 

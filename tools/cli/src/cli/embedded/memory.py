@@ -17,8 +17,8 @@ LEAST, MOST = 128, 4096
 def megabytes_of_buffers() -> int:
     """A quarter of the memory, as PostgreSQL's documentation advises for `shared_buffers`, within reason.
 
-    Pages that are not among these are copied from the system's memory each time, a hundred in a millisecond; and no
-    memory is taken before it is filled.
+    Pages that are not among these are copied from the system's memory each time, a hundred in a millisecond. Memory is
+    taken as it is filled, but for a fortieth, which says what is where.
     """
     return min(max(LEAST, _memory() // 4 // MEGABYTE), MOST)
 
