@@ -150,7 +150,7 @@ def test_a_measurement_has_its_figures_and_floors(market: str, tmp_path: Path) -
             for name in ("page_hot", "page_deep", "detail")
             for clients in CLIENTS
         }
-        asked = [set(bench.paths(by_name["bids"], clients, turn)) for clients, turn in product(CLIENTS, range(2))]
+        asked = [set(bench.paths(by_name["detail"], clients, turn)) for clients, turn in product(CLIENTS, range(2))]
 
     assert all(asked)
     assert len(set.union(*asked)) == sum(map(len, asked))

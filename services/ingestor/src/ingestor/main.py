@@ -17,7 +17,7 @@ from common.messaging.consuming import Consumers, Subscription
 from common.messaging.outbox import Outbox
 from common.messaging.relay import Relay
 from common.settings import read_settings
-from ingestor import horizon
+from ingestor import frozen, horizon
 from ingestor.datasets import Backlog, Ingredients, discover
 from ingestor.enrichment import Enrichment
 from ingestor.esi.cache import ResponseCache
@@ -81,7 +81,14 @@ async def serve() -> None:
             await indexing.catch_up(engine)
             gc.freeze()
             gc.set_threshold(50_000, 20, 20)
-            await service.together(consumers.run(), relay.run(), limits.run(), heartbeat.run(), horizon.follow(engine))
+            await service.together(
+                consumers.run(),
+                relay.run(),
+                limits.run(),
+                heartbeat.run(),
+                horizon.follow(engine),
+                frozen.watch(engine),
+            )
         finally:
             await engine.dispose()
 

@@ -229,7 +229,7 @@ async def _day_by_day(
     arguments: Arguments,
     wanted: int,
 ) -> list[Any]:
-    """The first `wanted` in the order of issue: a day's, and so on with twice as many days while that is not enough."""
+    """The first `wanted` in the order of issue: of a day or two, then of twice as many days until that is enough."""
     inside = position is not None and position.part == stretch.part.number
     key = position.key if position is not None and inside else None
     since = key if isinstance(key, datetime) else None
